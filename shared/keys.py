@@ -1,0 +1,64 @@
+"""Every Redis key and channel, built here and nowhere else. Tenant ids come from tokens and rows, so they end a key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Key names under one prefix, so that several Daybooks (and every test) can share one Redis."""
+
+    prefix: str = "daybook"
+
+    def snapshot(self, tenant_id: str) -> str:
+        """Hash of one tenant's current snapshot; its fields are listed in shared/store.py."""
+        return f"{self.prefix}:snapshot:{tenant_id}"
+
+    @property
+    def notices(self) -> str:
+        """Channel of change notices, status changes and heartbeats; see shared/notices.py."""
+        return f"{self.prefix}:notices"
+
+    @property
+    def pulse(self) -> str:
+        """JSON of the newest worker pulse: proof that a task finished lately, and how the database answered it."""
+        return f"{self.prefix}:pulse"
+
+    @property
+    def listener(self) -> str:
+        """Milliseconds of the newest pass of a change listener over the database."""
+        return f"{self.prefix}:listener"
+
+    def tick(self, name: str, slot: int) -> str:
+        """Claim of one slot of a scheduled task: the beat that sets it first runs the task."""
+        return f"{self.prefix}:tick:{name}:{slot}"
+
+    def pace(self, tenant_id: str) -> str:
+        """Present while a tenant must not be computed again because of row changes."""
+        return f"{self.prefix}:pace:{tenant_id}"
+
+    def in_flight(self, tenant_id: str) -> str:
+        """Task id of the recalculation that requests for one tenant share."""
+        return f"{self.prefix}:inflight:{tenant_id}"
+
+    def idempotency(self, tenant_id: str, digest: str) -> str:
+        """Stored answer to one Idempotency-Key of one tenant."""
+        return f"{self.prefix}:idempotency:{digest}:{tenant_id}"
+
+    def connections(self, tenant_id: str) -> str:
+        """Sorted set of the leases of a tenant's open sockets and streams, scored by expiry."""
+        return f"{self.prefix}:connections:{tenant_id}"
+
+    def ticket(self, digest: str) -> str:
+        """What a one-time ticket stands for, under the digest of the ticket."""
+        return f"{self.prefix}:ticket:{digest}"
+
+    def poison(self, tenant_id: str) -> str:
+        """How often a computation of this tenant was lost with its worker."""
+        return f"{self.prefix}:poison:{tenant_id}"
+
+    @property
+    def limits(self) -> str:
+        """Prefix of the rate limiter's own keys."""
+        return f"{self.prefix}:limits"

@@ -1,0 +1,32 @@
+"""What travels on the notices channel: plain JSON, one object a message, told apart by its fields.
+
+The promise is "no lost final state", never "no lost notice": a reader that missed some catches up from the store.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something on the channel: a newer snapshot of `tenant` (version), its computation failing or gone (status), an
+    event for its notification sockets (event: the message as clients get it), or a heartbeat in milliseconds."""
+
+    tenant: str | None = None
+    version: str | None = None
+    status: str | None = None
+    event: msgspec.Raw | None = None
+    heartbeat: int | None = None
+
+
+_decoder = msgspec.json.Decoder(Notice)
+
+
+def encode_notice(notice: Notice) -> bytes:
+    """JSON bytes of one message."""
+    return msgspec.json.encode(notice)
+
+
+def decode_notice(message: bytes) -> Notice:
+    """The message, unknown fields ignored; raises msgspec.DecodeError when it is none of ours."""
+    return _decoder.decode(message)

@@ -1,0 +1,23 @@
+"""The workers' pulse: what a task that finished lately found. The web process knows the workers' side by it alone."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Pulse(msgspec.Struct, frozen=True, kw_only=True):
+    """Written to `Keys.pulse` by the task dashboard.pulse every PULSE_INTERVAL_S.
+
+    at_ms: when the task finished. database_ms: how long PostgreSQL took to answer; None when it did not, and then
+    database_error says why (a class name, nothing secret). failing: tenants whose newest computation failed.
+    """
+
+    at_ms: int
+    database_ms: float | None
+    database_error: str | None = None
+    failing: int = 0
+
+
+PULSE_INTERVAL_S = 2
+# Three pulses missed: a worker that is merely busy with a batch still finishes one in time.
+PULSE_STALE_AFTER_S = 8

@@ -1,0 +1,296 @@
+"""The wire format of a tenant's dashboard: types, encode(), content_digest() and the envelope that serving adds.
+
+Amounts are Decimal here and JSON numbers on the wire, already rounded to the currency's minor unit. Unknown fields are
+ignored when reading: during a deploy a new worker writes for an old web process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+REVENUE = "Daily Revenue"
+EXPENSES = "Daily Expenses"
+PROFIT = "Daily Profit"
+CASH_FLOW = "Cash Flow"
+PENDING = "Pending Invoices"
+OVERDUE = "Overdue Invoices"
+CONVERSION = "Quote Conversion"
+ACTIVITY = "Client Activity"
+METRIC_NAMES = (REVENUE, EXPENSES, PROFIT, CASH_FLOW, PENDING, OVERDUE, CONVERSION, ACTIVITY)
+
+SYSTEM = "System"
+DASHBOARD = "Dashboard"
+
+Trend = Literal["up", "down", "stable"]
+Level = Literal["critical", "warning", "success", "info"]
+Basis = Literal["accrual", "cash"]
+Bucket = Literal["current", "1-30", "31-60", "61-90", "90+"]
+BUCKETS: tuple[Bucket, ...] = ("current", "1-30", "31-60", "61-90", "90+")
+
+Instant = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
+"""A moment on the wire: UTC, ISO 8601 with milliseconds and Z; made by `instant`."""
+
+
+def instant(moment: datetime) -> Instant:
+    """`moment`, which must be aware, as it goes over the wire."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+class Unconverted(msgspec.Struct, frozen=True, kw_only=True):
+    """Money left out of a metric because no exchange rate was found: documents and their sum, in their own currency."""
+
+    currency: str
+    amount: Decimal
+    documents: int
+
+
+class ConfidenceFactors(msgspec.Struct, frozen=True, kw_only=True):
+    """What a confidence is the product of; each 0..1, four decimals. `day` is 1 where it does not apply."""
+
+    sample: Decimal
+    day: Decimal
+    fx: Decimal
+    quality: Decimal
+
+
+class Metric(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the eight metrics. `unit` tells how to read value, previous and change; null = cannot be computed.
+
+    `previous` is what `change` compares with; `amount` stands beside the counts Pending and Overdue Invoices.
+    """
+
+    name: str
+    value: Decimal | None
+    previous: Decimal | None
+    change: Decimal | None
+    change_percent: Decimal | None
+    trend: Trend
+    good: bool | None
+    reason: str | UnsetType = UNSET
+    unit: Literal["money", "count", "ratio"]
+    amount: Decimal | UnsetType | None = UNSET
+    unconverted: tuple[Unconverted, ...] = ()
+    confidence: Decimal
+    confidence_factors: ConfidenceFactors
+    timestamp: Instant
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule that holds. `id` is stable for (tenant, rule, subject, local date); `timestamp` is when it was raised."""
+
+    id: str
+    level: Level
+    message: str
+    metric: str
+    action_required: bool
+    timestamp: Instant
+    provisional: bool | UnsetType = UNSET
+
+
+class CollectionsValue(msgspec.Struct, frozen=True, kw_only=True):
+    """The two raw values of the score's collections component; null = no data."""
+
+    overdue_share: Decimal | None
+    days_over_terms: Decimal | None
+
+
+class ScoreComponent(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the six parts of the score: raw value, points 0..100 (null = no data), and why in words."""
+
+    name: Literal["profitability", "growth", "cash", "collections", "pipeline", "clients"]
+    weight: Decimal
+    value: Decimal | CollectionsValue | None
+    points: Decimal | None
+    reason: str
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """Performance score 0..100, two decimals; null below a coverage of 0.5."""
+
+    value: Decimal | None
+    coverage: Decimal
+    components: tuple[ScoreComponent, ...]
+
+
+class DataIssue(msgspec.Struct, frozen=True, kw_only=True):
+    """Something in the tenant's settings that makes the numbers provisional, e.g. an unknown time zone."""
+
+    code: Literal["unknown_timezone", "unknown_currency", "unknown_basis"]
+    detail: str
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """One tenant's dashboard, as stored. Serving adds version, stale (see `Served`)."""
+
+    user_id: str
+    timestamp: Instant
+    as_of: Instant
+    computed_at: Instant
+    currency: str
+    timezone: str
+    basis: Basis
+    name: str | None
+    local_date: date
+    state: Literal["ok", "no_data"]
+    data_issues: tuple[DataIssue, ...] = ()
+    performance_score: Decimal | None
+    score: Score
+    metrics: tuple[Metric, ...]
+    alerts: tuple[Alert, ...]
+
+
+class AgeingBucket(msgspec.Struct, frozen=True, kw_only=True):
+    """Open invoices by days overdue; `current` is not yet due. amount: base currency, null = none convertible."""
+
+    bucket: Bucket
+    count: int
+    amount: Decimal | None
+
+
+class CurrencyAmount(msgspec.Struct, frozen=True, kw_only=True):
+    """Money in its own currency, never converted."""
+
+    currency: str
+    amount: Decimal
+
+
+class Receivables(msgspec.Struct, frozen=True, kw_only=True):
+    """What clients owe now, in the base currency; by_currency lists the same in the invoices' own currencies."""
+
+    outstanding: Decimal | None
+    customer_credit: Decimal | None
+    dso_days: Decimal | None
+    ageing: tuple[AgeingBucket, ...]
+    by_currency: tuple[CurrencyAmount, ...]
+    unconverted: tuple[Unconverted, ...]
+
+
+class SeriesDay(msgspec.Struct, frozen=True, kw_only=True):
+    """One local day of flows, base currency; null = documents there, none convertible."""
+
+    date: date
+    revenue: Decimal | None
+    expenses: Decimal | None
+    cash: Decimal | None
+
+
+class HistoryDay(msgspec.Struct, frozen=True, kw_only=True):
+    """The last value of each balance metric on a past local day, as kept by Daybook."""
+
+    date: date
+    pending: int
+    overdue: int
+    conversion: Decimal | None
+    active_clients: int
+
+
+class TopClient(msgspec.Struct, frozen=True, kw_only=True):
+    """A client's revenue (accrual, tax excluded) of the trailing 90 days; share of the total 0..1."""
+
+    client_id: str | None
+    name: str | None
+    revenue: Decimal
+    share: Decimal | None
+    documents: int
+
+
+class ForecastDay(msgspec.Struct, frozen=True, kw_only=True):
+    """Expected cash of one coming day: open invoices and unpaid expenses when due, recurring templates when next on."""
+
+    date: date
+    inflow: Decimal
+    outflow: Decimal
+    cumulative: Decimal
+
+
+class QuotesOverview(msgspec.Struct, frozen=True, kw_only=True):
+    """Quotes: the open pipeline, and the decisions of the trailing 90 days."""
+
+    open_count: int
+    open_amount: Decimal | None
+    won: int
+    lost: int
+    conversion: Decimal | None
+
+
+class ExpenseCategory(msgspec.Struct, frozen=True, kw_only=True):
+    """Expenses of the trailing 30 days in one category (null = none given); share of the total 0..1."""
+
+    category: str | None
+    amount: Decimal
+    share: Decimal | None
+    documents: int
+
+
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    """The long form of the dashboard, as stored."""
+
+    user_id: str
+    as_of: Instant
+    computed_at: Instant
+    currency: str
+    timezone: str
+    basis: Basis
+    receivables: Receivables
+    series: tuple[SeriesDay, ...]
+    history: tuple[HistoryDay, ...]
+    top_clients: tuple[TopClient, ...]
+    cash_forecast: tuple[ForecastDay, ...]
+    quotes: QuotesOverview
+    expense_categories: tuple[ExpenseCategory, ...]
+
+
+class Served(Snapshot, frozen=True, kw_only=True):
+    """A snapshot as clients get it."""
+
+    version: str
+    stale: bool
+
+
+class ServedOverview(Overview, frozen=True, kw_only=True):
+    """An overview as clients get it."""
+
+    version: str
+    stale: bool
+
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+_CLOCKLESS = instant(datetime.fromtimestamp(0, UTC))
+
+
+def encode(body: Snapshot | Overview) -> bytes:
+    """JSON bytes without version and stale. The amounts must be finite, as kpi/money.py makes them."""
+    return _encoder.encode(body)
+
+
+def serve(body: bytes, *, version: str, stale: bool) -> bytes:
+    """The stored bytes with what only serving knows put in front; nothing is decoded or encoded again."""
+    return b'{"version":"%s","stale":%s,%s' % (version.encode(), b"true" if stale else b"false", body[1:])
+
+
+def content_digest(snapshot: Snapshot, overview: Overview) -> str:
+    """Digest of what a reader would notice: everything but timestamps and the confidences, which move with the clock."""
+    still = ConfidenceFactors(sample=Decimal(), day=Decimal(), fx=Decimal(), quality=Decimal())
+    metrics = tuple(
+        msgspec.structs.replace(m, confidence=Decimal(), confidence_factors=still, timestamp=_CLOCKLESS)
+        for m in snapshot.metrics
+    )
+    alerts = tuple(msgspec.structs.replace(a, timestamp=_CLOCKLESS) for a in snapshot.alerts)
+    content = msgspec.structs.replace(
+        snapshot,
+        timestamp=_CLOCKLESS,
+        as_of=_CLOCKLESS,
+        computed_at=_CLOCKLESS,
+        metrics=metrics,
+        alerts=alerts,
+    )
+    long_form = msgspec.structs.replace(overview, as_of=_CLOCKLESS, computed_at=_CLOCKLESS)
+    digest = hashlib.blake2b(encode(content), digest_size=16)
+    digest.update(encode(long_form))
+    return digest.hexdigest()

@@ -1,0 +1,103 @@
+"""The services that tests share: one PostgreSQL and one Valkey per run, a database and a key prefix for every test."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+from sqlalchemy import Engine
+
+from cli.embedded import Postgres, Valkey, free_port
+from shared.keys import Keys
+from workers.database import make_engine
+from workers.migrate import migrate
+
+# Nothing that a test loses matters after a crash, so nothing waits for the disk.
+FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200", "shared_buffers=64MB")
+TEMPLATE = "daybook_template"
+
+
+@dataclass(frozen=True)
+class Services:
+    """Addresses of the run's servers."""
+
+    postgres_url: str
+    redis_url: str
+
+    def database_url(self, name: str) -> str:
+        return self.postgres_url.rsplit("/", 1)[0] + "/" + name
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the servers once, before xdist makes its workers; they find them through the environment."""
+    if "DAYBOOK_TEST_SERVICES" in os.environ:
+        return
+    stack = ExitStack()
+    root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="daybook-tests-", ignore_cleanup_errors=True)))
+    root.chmod(0o711)
+    postgres = Postgres(data_dir=root / "postgres", port=free_port(), options=FAST)
+    valkey = Valkey(data_dir=root / "valkey", port=free_port(), append_only=False, options=("--databases", "256"))
+    for service in (postgres, valkey):
+        service.start()
+        stack.callback(service.stop)
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {TEMPLATE}")
+    engine = make_engine(postgres.url(TEMPLATE))
+    migrate(engine)
+    engine.dispose()
+    os.environ["DAYBOOK_TEST_SERVICES"] = json.dumps([postgres.url(), valkey.url()])
+    config.add_cleanup(stack.close)
+    config.add_cleanup(lambda: os.environ.pop("DAYBOOK_TEST_SERVICES"))
+
+
+@pytest.fixture(scope="session")
+def services() -> Services:
+    """The run's servers."""
+    return Services(*json.loads(os.environ["DAYBOOK_TEST_SERVICES"]))
+
+
+@pytest.fixture
+def database_url(services: Services) -> Iterator[str]:
+    """A migrated, empty database of the test's own."""
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(services.postgres_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        yield services.database_url(name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """An engine on the test's own database."""
+    engine = make_engine(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def db(database_url: str) -> Iterator[psycopg.Connection]:
+    """A plain connection, each statement committed at once: the host product's hand in the database."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def keys() -> Keys:
+    """A key prefix of the test's own."""
+    return Keys(f"t{uuid.uuid4().hex[:12]}")
+
+
+@pytest.fixture
+def valkey(services: Services) -> Iterator[redis.Redis]:
+    """A client of the run's Valkey; tests keep to their own key prefix."""
+    with redis.Redis.from_url(services.redis_url) as client:
+        yield client

@@ -1,0 +1,1 @@
+"""Alembic migrations of the schema `dashboard`; run by `bin/dash migrate`."""
