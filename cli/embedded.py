@@ -153,7 +153,7 @@ class Valkey:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         deadline = time.monotonic() + START_TIMEOUT_S
-        with redis.Redis(port=self.port, socket_timeout=2, retry=None) as client:
+        with redis.Redis(port=self.port, socket_timeout=2) as client:
             while True:
                 try:
                     client.ping()

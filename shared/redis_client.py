@@ -22,8 +22,10 @@ def connect(url: str, *, timeout_s: float, retries: int = 0, max_connections: in
         parts = urlsplit(url)
         hosts = [_host_port(part) for part in parts.netloc.rpartition("@")[2].split(",")]
         name = parse_qs(parts.query).get("master", ["mymaster"])[0]
-        sentinel = Sentinel(hosts, sentinel_kwargs={"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s})
-        return sentinel.master_for(
+        sentinel = Sentinel(  # type: ignore[no-untyped-call]
+            hosts, sentinel_kwargs={"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s}
+        )
+        client: redis.Redis = sentinel.master_for(  # type: ignore[no-untyped-call]
             name,
             db=int(parts.path.strip("/") or 0),
             password=parts.password,
@@ -32,6 +34,7 @@ def connect(url: str, *, timeout_s: float, retries: int = 0, max_connections: in
             socket_connect_timeout=timeout_s,
             retry=retry,
         )
+        return client
     return redis.Redis.from_url(
         url,
         socket_timeout=timeout_s,
