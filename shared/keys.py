@@ -58,6 +58,10 @@ class Keys:
         """How often a computation of this tenant was lost with its worker."""
         return f"{self.prefix}:poison:{tenant_id}"
 
+    def attempts(self, task_id: str) -> str:
+        """How often a task was begun and not ended: more than once means that a worker was lost with it."""
+        return f"{self.prefix}:attempts:{task_id}"
+
     @property
     def limits(self) -> str:
         """Prefix of the rate limiter's own keys."""

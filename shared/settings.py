@@ -13,7 +13,7 @@ from limits import parse as parse_rate
 
 from shared.errors import ConfigError
 
-Role = Literal["web", "worker", "cli"]
+Role = Literal["web", "worker", "cli", "broker"]
 
 SYMMETRIC = ("HS256",)
 ASYMMETRIC = ("RS256", "ES256", "EdDSA")
@@ -81,13 +81,16 @@ class Settings:
     def from_env(cls, env: Mapping[str, str], *, role: Role) -> Settings:
         """Read and check every variable that `role` needs; raise ConfigError naming all bad ones at once.
 
-        The web process is never told where the database is: DATABASE_URL is required of workers only.
+        The web process is never told where the database is: DATABASE_URL is required of workers only. "broker" is
+        what every process that only sends tasks needs.
         """
         read = _Reader(env)
         jwt = _jwt(read, required=role == "web")
         settings = cls(
             redis_url=read.url("REDIS_URL", ("redis", "rediss", "unix", "sentinel"), required=True) or "",
-            database_url=None if role == "web" else read.url("DATABASE_URL", ("postgresql", "postgres"), required=True),
+            database_url=read.url("DATABASE_URL", ("postgresql", "postgres"), required=True)
+            if role in ("worker", "cli")
+            else None,
             jwt=jwt,
             key_prefix=read.match("DASHBOARD_KEY_PREFIX", "daybook", r"[a-z][a-z0-9_-]{0,30}"),
             intervals=Intervals(

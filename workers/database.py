@@ -14,6 +14,11 @@ def database_url(url: str) -> URL:
     return make_url(url).set(drivername="postgresql+psycopg")
 
 
+def dsn(url: str) -> str:
+    """The address as psycopg itself takes it, for the one connection that LISTENs."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
 def make_engine(url: str, *, pool_size: int = 2) -> Engine:
     """An engine whose connections are checked before use and never wait for the server without limit."""
     return create_engine(

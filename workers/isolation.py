@@ -1,0 +1,69 @@
+"""Poison: a tenant whose computation kills its worker. Found by trying alone, given up after three tries.
+
+A task delivered again has lost its worker once. It is then worked off one tenant at a time, each counted before it is
+tried; who has been counted three times without finishing is left out for a while and reported as failing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import redis
+import structlog
+
+from shared.keys import Keys
+from shared.outcomes import Outcome
+from shared.store import SnapshotWriter
+
+log = structlog.get_logger()
+
+TRIES = 3
+QUARANTINE_S = 1800
+POISON = "its computation ended the worker process three times"
+
+
+def guarded(
+    task_id: str,
+    tenant_ids: Sequence[str],
+    *,
+    batch_size: int,
+    client: redis.Redis,
+    keys: Keys,
+    writer: SnapshotWriter,
+    compute: Callable[[Sequence[str]], Iterable[Outcome]],
+) -> list[Outcome]:
+    """compute() over all tenants that are not in quarantine: in batches at first, one by one after a lost worker."""
+    lost_before = int(client.incr(keys.attempts(task_id))) > 1
+    client.expire(keys.attempts(task_id), QUARANTINE_S)
+    counts = client.mget([keys.poison(tenant_id) for tenant_id in tenant_ids]) if tenant_ids else []
+    poisonous = {t for t, count in zip(tenant_ids, counts, strict=True) if count and int(count) >= TRIES}
+    outcomes = [_give_up(tenant_id, writer) for tenant_id in dict.fromkeys(tenant_ids) if tenant_id in poisonous]
+    healthy = [tenant_id for tenant_id in tenant_ids if tenant_id not in poisonous]
+    # Only a process that dies leaves its counts behind: whatever is raised or returned clears them.
+    try:
+        if lost_before:
+            for tenant_id in healthy:
+                outcomes.extend(_alone(tenant_id, client=client, keys=keys, compute=compute))
+        else:
+            for start in range(0, len(healthy), batch_size):
+                outcomes.extend(compute(healthy[start : start + batch_size]))
+    finally:
+        client.delete(keys.attempts(task_id))
+    return outcomes
+
+
+def _alone(
+    tenant_id: str, *, client: redis.Redis, keys: Keys, compute: Callable[[Sequence[str]], Iterable[Outcome]]
+) -> Iterable[Outcome]:
+    client.set(keys.poison(tenant_id), 0, nx=True, ex=QUARANTINE_S)
+    client.incr(keys.poison(tenant_id))
+    try:
+        return compute([tenant_id])
+    finally:
+        client.delete(keys.poison(tenant_id))
+
+
+def _give_up(tenant_id: str, writer: SnapshotWriter) -> Outcome:
+    log.error("tenant_quarantined", tenant_id=tenant_id, seconds=QUARANTINE_S)
+    writer.mark_failing(tenant_id, POISON)
+    return Outcome(tenant_id=tenant_id, status="failed", reason=POISON)

@@ -1,0 +1,55 @@
+"""How often row changes may recompute a tenant: one Redis key per tenant, shared by listeners and workers.
+
+The key says "leave this tenant alone": from its dispatch until a worker takes it up, while it is computed, and for a
+breath afterwards. A tenant that writes without pause is thus computed a few times a second and never in parallel,
+two listeners send it once, and a key whose owner died expires.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import redis
+
+from shared.keys import Keys
+
+# A task not taken up within this time expires in the queue, and the tenant is dispatched again.
+QUEUED_S = 25
+COMPUTING_S = 8
+BREATH_S = 0.2
+# After a failure that another try may mend (a database or Redis away).
+RETRY_S = 1.0
+
+
+class Pace:
+    """All calls raise redis.RedisError when Redis is away."""
+
+    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+
+    def claim(self, tenant_ids: Sequence[str]) -> list[str]:
+        """Those of the tenants that may be dispatched now; they are the caller's to dispatch."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for tenant_id in tenant_ids:
+                pipe.set(self._keys.pace(tenant_id), "queued", nx=True, px=QUEUED_S * 1000)
+            claimed = pipe.execute()
+        return [tenant_id for tenant_id, mine in zip(tenant_ids, claimed, strict=True) if mine]
+
+    def computing(self, tenant_ids: Sequence[str]) -> None:
+        """A worker has taken the tenants up: changes from now on are another computation's."""
+        self._hold(tenant_ids, COMPUTING_S)
+
+    def done(self, tenant_ids: Sequence[str]) -> None:
+        """The tenants are computed: after a breath they may be dispatched again."""
+        self._hold(tenant_ids, BREATH_S)
+
+    def failed(self, tenant_ids: Sequence[str]) -> None:
+        """The tenants could not be computed or dispatched: after a moment they may be dispatched again."""
+        self._hold(tenant_ids, RETRY_S)
+
+    def _hold(self, tenant_ids: Sequence[str], seconds: float) -> None:
+        with self._client.pipeline(transaction=False) as pipe:
+            for tenant_id in tenant_ids:
+                pipe.set(self._keys.pace(tenant_id), "paced", px=int(seconds * 1000))
+            pipe.execute()

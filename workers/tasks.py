@@ -1,0 +1,116 @@
+"""The Celery tasks: name, limits, retry policy, one call. Their names are a contract: queued messages carry them."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import redis
+from celery import Task
+
+from shared.errors import DaybookError, SourceUnavailable, StoreUnavailable
+from shared.outcomes import Recalculation
+from shared.pulse import Pulse
+from shared.versions import Version
+from workers import isolation
+from workers.app import Resources, app, resources, settings
+from workers.recalculate import recalculate as recalculate_tenants
+
+# One set of statements serves so many tenants; larger batches gain nothing and keep urgent work waiting longer.
+BATCH_SIZE = 50
+RETRIES = 6
+
+
+def _retry_in_s(attempt: int) -> float:
+    return min(0.5 * 2**attempt, 8.0)
+
+
+@app.task(name="dashboard.recalculate", bind=True, max_retries=RETRIES)
+def recalculate(self: Task, tenant_ids: list[str]) -> dict[str, Any]:
+    """Recompute these tenants now; the result is a shared.outcomes.Recalculation."""
+    if not isinstance(tenant_ids, list) or not all(isinstance(tenant_id, str) for tenant_id in tenant_ids):
+        raise TypeError("dashboard.recalculate takes one list of tenant ids: --args='[[\"USER_ID\"]]'")
+    started = time.monotonic()
+    held = resources()
+    try:
+        held.pace.computing(tenant_ids)
+        outcomes = isolation.guarded(
+            self.request.id,
+            tenant_ids,
+            batch_size=BATCH_SIZE,
+            client=held.redis,
+            keys=held.keys,
+            writer=held.writer,
+            compute=lambda ids: recalculate_tenants(
+                ids, source=held.source, writer=held.writer, now=lambda: datetime.now(UTC)
+            ),
+        )
+        held.pace.done(tenant_ids)
+    except (SourceUnavailable, StoreUnavailable, redis.RedisError) as error:
+        _let_go(held, tenant_ids)
+        raise self.retry(exc=DaybookError(str(error)), countdown=_retry_in_s(self.request.retries)) from error
+    result = Recalculation(outcomes=tuple(outcomes), duration_seconds=round(time.monotonic() - started, 4))
+    reply: dict[str, Any] = msgspec.to_builtins(result)
+    return reply
+
+
+def _let_go(held: Resources, tenant_ids: list[str]) -> None:
+    try:
+        held.pace.failed(tenant_ids)
+    except redis.RedisError:
+        return  # the keys expire by themselves
+
+
+@app.task(name="dashboard.recalculate_all")
+def recalculate_all(scheduled: bool = False) -> int:
+    """Queue the recalculation of every tenant, in batches; returns how many tenants.
+
+    Called by the schedule it runs once per CACHE_TIMEOUT, however many beats tick; called by hand it always runs.
+    """
+    held = resources()
+    if scheduled and not _claim_slot(held, "sweep", settings.cache_timeout_s):
+        return 0
+    tenant_ids = held.source.tenant_ids()
+    for start in range(0, len(tenant_ids), BATCH_SIZE):
+        recalculate.apply_async(
+            args=[tenant_ids[start : start + BATCH_SIZE]],
+            queue="sweep",
+            expires=settings.cache_timeout_s,
+            ignore_result=True,
+        )
+    return len(tenant_ids)
+
+
+def _claim_slot(held: Resources, name: str, length_s: int) -> bool:
+    slot = int(time.time()) // length_s
+    return bool(held.redis.set(held.keys.tick(name, slot), "claimed", nx=True, ex=2 * length_s))
+
+
+@app.task(name="dashboard.pulse")
+def pulse() -> None:
+    """Prove that tasks are finished and say how the database answers; the web process knows it from nothing else."""
+    held = resources()
+    database_ms: float | None = None
+    database_error: str | None = None
+    try:
+        database_ms = round(held.source.ping(), 2)
+    except SourceUnavailable as error:
+        database_error = type(error.__cause__ or error).__name__
+    beat = Pulse(
+        at_ms=time.time_ns() // 1_000_000,
+        database_ms=database_ms,
+        database_error=database_error,
+    )
+    held.redis.set(held.keys.pulse, msgspec.json.encode(beat))
+
+
+@app.task(name="dashboard.end_epoch")
+def end_epoch(tenant_id: str, epoch: str, revision: int) -> bool:
+    """Redis holds less of an epoch than a client has seen: start a new one for this tenant."""
+    held = resources()
+    ended = held.writer.end_epoch(tenant_id, Version(epoch, revision))
+    if ended:
+        recalculate.apply_async(args=[[tenant_id]], queue="commands", ignore_result=True)
+    return ended
