@@ -1,0 +1,10 @@
+"""SPEC 4 a second time, straightforward and slow: loops over every row of one tenant, exact fractions, no SQL arithmetic.
+
+It says what a dashboard must show, for the audit and the tests. It shares no code with `source` and `kpi` and may import
+neither: a mistake made there must not be repeated here.
+"""
+
+from workers.independent.differences import differences
+from workers.independent.expected import Expected, expected
+
+__all__ = ["Expected", "differences", "expected"]

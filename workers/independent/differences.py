@@ -1,0 +1,56 @@
+"""Compares what is expected with what is served, field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import date
+from typing import Any
+
+from workers.independent.expected import Expected
+
+# What names the members of the lists that are served; the first one a member has is its name.
+NAMES = ("name", "bucket", "currency", "date")
+# Fields that are left out when there is nothing to say.
+OPTIONAL = ("reason", "amount")
+
+
+def differences(expected: Expected, snapshot: Mapping[str, Any], overview: Mapping[str, Any]) -> list[str]:
+    """One readable line for every field that differs; empty when all is equal.
+
+    `snapshot` and `overview`: the served JSON, parsed with parse_float=Decimal. Fields that SPEC 4 does not fix (words,
+    timestamps, ids) are not looked at.
+    """
+    wanted = asdict(expected)
+    performance_score = {"performance_score": wanted["score"]["value"]}
+    served_alerts = sorted((alert["level"], alert["metric"]) for alert in snapshot["alerts"])
+    long_form = {name: wanted.pop(name) for name in ("receivables", "series")}
+    return [
+        *_compare("snapshot", wanted | performance_score, {**snapshot, "alerts": served_alerts}),
+        *_compare("overview", long_form, overview),
+    ]
+
+
+def _compare(path: str, wanted: Any, served: Any) -> list[str]:
+    if isinstance(wanted, Mapping) and isinstance(served, list):
+        by_name = {_name_of(member): member for member in served}
+        surplus = [f"{path}: {name} is served, not expected" for name in by_name.keys() - wanted.keys()]
+        repeated = [f"{path}: a name is served twice"] if len(by_name) < len(served) else []
+        return surplus + repeated + _compare(path, wanted, by_name)
+    if isinstance(wanted, Mapping) and isinstance(served, Mapping):
+        return [
+            line for name, value in wanted.items() for line in _compare_member(f"{path}.{name}", name, value, served)
+        ]
+    if isinstance(wanted, date):
+        wanted = wanted.isoformat()
+    return [] if wanted == served else [f"{path}: expected {wanted}, served {served}"]
+
+
+def _compare_member(path: str, name: str, wanted: Any, served: Mapping[str, Any]) -> list[str]:
+    if name in served:
+        return _compare(path, wanted, served[name])
+    return [] if name in OPTIONAL and wanted is None else [f"{path}: expected {wanted}, missing"]
+
+
+def _name_of(member: Mapping[str, Any]) -> Any:
+    return next(member[name] for name in NAMES if name in member)
