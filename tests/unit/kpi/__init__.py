@@ -1,0 +1,1 @@
+"""Tests of workers/kpi with literal facts: no database, no clock."""

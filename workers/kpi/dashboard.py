@@ -1,0 +1,94 @@
+"""One tenant's facts to its dashboard: the only door into this folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.snapshot import CASH_FLOW, EXPENSES, PROFIT, REVENUE, Metric, Overview, Snapshot, instant
+from workers.facts import Close, TenantFacts
+from workers.kpi.alerts import alerts
+from workers.kpi.clients import activity_metric
+from workers.kpi.days import trailing
+from workers.kpi.figures import Figures, figures
+from workers.kpi.metrics import SAMPLE_DAYS, flow_metric
+from workers.kpi.money import RATIO_PLACES, exact, money_or_none, rounded_or_none
+from workers.kpi.overview import overview
+from workers.kpi.quotes import conversion_metric
+from workers.kpi.readings import readings
+from workers.kpi.receivables import overdue_metric, pending_metric
+from workers.kpi.score import performance_score
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dashboard:
+    """What is computed of a tenant: snapshot and overview for the clients, the close for tomorrow's comparison."""
+
+    snapshot: Snapshot
+    overview: Overview
+    close: Close
+
+
+def dashboard(facts: TenantFacts, *, computed_at: datetime) -> Dashboard:
+    """The tenant's dashboard as of `facts.clock`. computed_at: aware, when this was called; nothing else looks at it.
+
+    Raises ValueError for an amount, a rate or an interval that is no number to compute with. Source: SPEC 4.
+    """
+    with exact():
+        known = figures(facts)
+        metrics = _metrics(facts, known)
+        return Dashboard(
+            snapshot=_snapshot(facts, known, metrics, computed_at),
+            overview=overview(facts, known, computed_at=computed_at),
+            close=_close(facts, known),
+        )
+
+
+def _metrics(facts: TenantFacts, known: Figures) -> tuple[Metric, ...]:
+    sampled = trailing(facts.clock.today, SAMPLE_DAYS)
+    return (
+        flow_metric(facts, REVENUE, known.revenue, known.revenue.total(sampled)),
+        flow_metric(facts, EXPENSES, known.expenses, known.expenses.total(sampled)),
+        flow_metric(facts, PROFIT, known.profit, known.profit.documents(sampled)),
+        flow_metric(facts, CASH_FLOW, known.cash.net, known.cash.net.total(sampled)),
+        pending_metric(facts, known.receivables),
+        overdue_metric(facts, known.receivables),
+        conversion_metric(facts, known.quotes),
+        activity_metric(facts, known.converter),
+    )
+
+
+def _snapshot(facts: TenantFacts, known: Figures, metrics: tuple[Metric, ...], computed_at: datetime) -> Snapshot:
+    tenant = facts.tenant
+    score = performance_score(readings(facts, known))
+    return Snapshot(
+        user_id=tenant.tenant_id,
+        timestamp=instant(computed_at),
+        as_of=instant(facts.clock.as_of),
+        computed_at=instant(computed_at),
+        currency=tenant.base_currency,
+        timezone=tenant.timezone,
+        basis=tenant.basis,
+        name=tenant.name,
+        local_date=facts.clock.today,
+        state="ok" if facts.has_documents else "no_data",
+        data_issues=tenant.issues,
+        performance_score=score.value,
+        score=score,
+        metrics=metrics,
+        alerts=alerts(facts, metrics),
+    )
+
+
+def _close(facts: TenantFacts, known: Figures) -> Close:
+    """The balance metrics as served now; the last one of a local day is what the next day is compared with."""
+    now, base = known.receivables, facts.tenant.base_currency
+    return Close(
+        day=facts.clock.today,
+        pending=now.pending.documents,
+        pending_amount=money_or_none(now.pending.value, base),
+        overdue=now.overdue.documents,
+        overdue_amount=money_or_none(now.overdue.value, base),
+        conversion=rounded_or_none(known.quotes.conversion, RATIO_PLACES),
+        active_clients=facts.activity.current,
+    )

@@ -1,0 +1,72 @@
+"""Quotes: how many of the decided ones were won, and what is still open. Source: SPEC 4, Quote Conversion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from shared.snapshot import CONVERSION, Metric
+from workers.facts import TenantFacts
+from workers.kpi.metrics import ratio_metric
+from workers.kpi.money import Converter
+from workers.kpi.totals import Leftovers, Total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quotes:
+    """Quotes of the trailing 90 days (won, lost), of the 90 before (conversion only), and open ones."""
+
+    won: int
+    lost: int
+    conversion: Decimal | None
+    previous_conversion: Decimal | None
+    decided: Total
+    left_out: Leftovers
+    open: Total
+
+    @property
+    def decided_count(self) -> int:
+        return self.won + self.lost
+
+
+def quotes(facts: TenantFacts, converter: Converter) -> Quotes:
+    """The quotes counted, each outcome in its window. Raises ValueError for an amount that is no number."""
+    counts = {(current, outcome): 0 for current in (True, False) for outcome in ("won", "lost")}
+    decided, still_open, left_out = Total(), Total(), Leftovers()
+    for group in facts.quotes:
+        converted = converter.flow(group.amount, group.currency, group.rate_date)
+        if group.outcome == "open":
+            still_open.add(converted, group.documents)
+            continue
+        in_current = group.window != "previous"
+        counts[in_current, group.outcome] += group.documents
+        if in_current:
+            decided.add(converted, group.documents, group.anomalies)
+            if converted is None:
+                left_out.add(group.currency, group.amount, group.documents)
+    return Quotes(
+        won=counts[True, "won"],
+        lost=counts[True, "lost"],
+        conversion=conversion_ratio(counts[True, "won"], counts[True, "lost"]),
+        previous_conversion=conversion_ratio(counts[False, "won"], counts[False, "lost"]),
+        decided=decided,
+        left_out=left_out,
+        open=still_open,
+    )
+
+
+def conversion_ratio(won: int, lost: int) -> Decimal | None:
+    """Share of decided quotes that were accepted or converted, 0..1; None when nothing was decided."""
+    return Decimal(won) / (won + lost) if won + lost else None
+
+
+def conversion_metric(facts: TenantFacts, decided: Quotes) -> Metric:
+    """Quote Conversion: the trailing 90 days against the 90 days before."""
+    return ratio_metric(
+        facts,
+        CONVERSION,
+        decided.conversion,
+        decided.previous_conversion,
+        looked_at=decided.decided,
+        left_out=decided.left_out,
+    )
