@@ -13,14 +13,21 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import psycopg
 import redis
 
+from cli import processes
+from cli.local import write_private
+
 START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 15.0
 # PostgreSQL refuses to run as root; every Linux has this account, and it owns nothing else.
 UNPRIVILEGED = "nobody"
 
@@ -37,19 +44,51 @@ def free_port() -> int:
         return port
 
 
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """How to run a program without root's rights, and who must own its files (None: as they are)."""
+
+    prefix: tuple[str, ...] = ()
+    popen: dict[str, object] = field(default_factory=dict)
+    owner: int | None = None
+
+
+def unprivileged_account(program: Path, directory: Path) -> Account:
+    """Ourselves when we are not root; else `nobody` if it can reach the program and the directory; else a user namespace.
+
+    In a clone below /root, which only root may enter, nobody cannot even see the program. A namespace in which we bear
+    the number of nobody keeps our access to files, and PostgreSQL content, without opening a directory to anyone.
+    """
+    if os.geteuid() != 0:
+        return Account()
+    nobody = pwd.getpwnam(UNPRIVILEGED)
+    as_nobody: dict[str, object] = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    reach = ["/bin/sh", "-c", 'test -x "$1" && exec "$0" --version', str(program), str(directory)]
+    if _succeeds(reach, as_nobody):
+        return Account(popen=as_nobody, owner=nobody.pw_uid)
+    namespace = ("unshare", "--user", f"--map-user={nobody.pw_uid}", f"--map-group={nobody.pw_gid}")
+    if _succeeds([*namespace, str(program), "--version"], {}):
+        return Account(prefix=namespace, owner=0)
+    raise EmbeddedServiceFailed(
+        f"PostgreSQL does not run as root, the account {UNPRIVILEGED} cannot enter {directory}, and this machine allows "
+        "no user namespaces. Move the clone to where other accounts may enter (such as /srv), run it as an ordinary "
+        "user, or set DATABASE_URL."
+    )
+
+
+def _succeeds(argv: list[str], popen: dict[str, object]) -> bool:
+    try:
+        done = subprocess.run(argv, capture_output=True, cwd="/", check=False, **popen)  # type: ignore[call-overload]
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return bool(done.returncode == 0)
+
+
 def _package_dir(package: str) -> Path:
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise EmbeddedServiceFailed(f"the package {package} is not installed")
     return Path(next(iter(spec.submodule_search_locations)))
-
-
-def _account() -> dict[str, object]:
-    """Popen arguments that drop root's rights; empty for an ordinary user."""
-    if os.geteuid() != 0:
-        return {}
-    account = pwd.getpwnam(UNPRIVILEGED)
-    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
 
 def _tail(log: Path) -> str:
@@ -58,12 +97,19 @@ def _tail(log: Path) -> str:
 
 @dataclass
 class Postgres:
-    """A PostgreSQL 18 under `data_dir`, on a loopback port, as superuser `daybook` without a password."""
+    """A PostgreSQL 18 under `data_dir`, on a loopback port, superuser `daybook`; without a password unless one is given.
+
+    The password is set when the data directory is made, and must be the same ever after.
+    """
 
     data_dir: Path
     port: int
     options: tuple[str, ...] = ()
+    password: str | None = field(default=None, repr=False)
     process: subprocess.Popen[bytes] | None = None
+
+    name = "postgres"
+    stop_signal = signal.SIGINT  # fast shutdown: sessions are ended, data is flushed
 
     @property
     def bin_dir(self) -> Path:
@@ -73,48 +119,84 @@ class Postgres:
     def log(self) -> Path:
         return self.data_dir.parent / f"{self.data_dir.name}.log"
 
+    @cached_property
+    def account(self) -> Account:
+        return unprivileged_account(self.bin_dir / "postgres", self.data_dir.parent)
+
     def url(self, database: str = "postgres") -> str:
-        return f"postgresql://daybook@127.0.0.1:{self.port}/{database}"
+        login = f"daybook:{self.password}" if self.password else "daybook"
+        return f"postgresql://{login}@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
         """Initialize the data directory if it is new, start the server and wait until it answers."""
-        account = _account()
+        self.prepare()
+        self.spawn()
+        self.wait()
+
+    def prepare(self) -> None:
+        """Make the data directory unless it is there and whole, and give it to the account that runs the server."""
+        self.data_dir.parent.mkdir(parents=True, exist_ok=True)
         if not (self.data_dir / "PG_VERSION").exists():
             shutil.rmtree(self.data_dir, ignore_errors=True)
-            self.data_dir.mkdir(parents=True, mode=0o700)
-            if account:
-                shutil.chown(self.data_dir, UNPRIVILEGED)
-            self._run("initdb", "-U", "daybook", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync")
+            # Made beside its place and moved, so that an interrupted start leaves nothing that looks whole.
+            making = self.data_dir.with_name(f"{self.data_dir.name}.new")
+            shutil.rmtree(making, ignore_errors=True)
+            making.mkdir(mode=0o700)
+            self._give(making)
+            self._initdb(making)
+            making.rename(self.data_dir)
+        self._give(self.data_dir)
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        """Start the server, or start it again, and do not wait for it."""
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
+            self.process = processes.spawn(
                 [
+                    *self.account.prefix,
                     str(self.bin_dir / "postgres"),
                     "-D", str(self.data_dir), "-p", str(self.port), "-h", "127.0.0.1", "-k", "",
                     *(part for option in self.options for part in ("-c", option)),
                 ],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True, **account,  # type: ignore[call-overload]
+                stop_signal=self.stop_signal, stdout=log, cwd="/", account=self.account.popen,
             )  # fmt: skip
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while True:
-            try:
-                psycopg.connect(self.url(), connect_timeout=2).close()
-                return
-            except psycopg.OperationalError as error:
-                if self.process.poll() is not None or time.monotonic() > deadline:
-                    raise EmbeddedServiceFailed(f"PostgreSQL did not start:\n{_tail(self.log)}") from error
-                time.sleep(0.05)
+        return self.process
+
+    def wait(self) -> None:
+        """Until the server answers."""
+
+        def answers() -> None:
+            psycopg.connect(self.url(), connect_timeout=2).close()
+
+        _wait("PostgreSQL", self.process, self.log, answers, psycopg.OperationalError)
 
     def stop(self) -> None:
         """Fast shutdown: sessions are ended, data is flushed."""
-        _stop(self.process, signal.SIGINT)
+        if self.process is not None:
+            processes.stop(self.process, self.stop_signal, STOP_TIMEOUT_S)
 
-    def _run(self, program: str, *arguments: str) -> None:
-        done = subprocess.run(
-            [str(self.bin_dir / program), "-D", str(self.data_dir), *arguments],
-            capture_output=True, text=True, cwd="/", check=False, **_account(),  # type: ignore[call-overload]
-        )  # fmt: skip
+    def _give(self, directory: Path) -> None:
+        owner = self.account.owner
+        if owner is not None and directory.stat().st_uid != owner:
+            group = pwd.getpwuid(owner).pw_gid
+            for path in (directory, *directory.rglob("*")):
+                os.chown(path, owner, group, follow_symlinks=False)
+
+    def _initdb(self, directory: Path) -> None:
+        arguments = ["-U", "daybook", "--encoding=UTF8", "--no-locale", "--no-sync", "--set=timezone=UTC"]
+        with tempfile.NamedTemporaryFile("w", dir=directory.parent) as file:
+            if self.password:
+                file.write(self.password)
+                file.flush()
+                os.chown(file.name, self.account.owner if self.account.owner is not None else -1, -1)
+                arguments += ["--auth=scram-sha-256", f"--pwfile={file.name}"]
+            else:
+                arguments.append("--auth=trust")
+            done = subprocess.run(
+                [*self.account.prefix, str(self.bin_dir / "initdb"), "-D", str(directory), *arguments],
+                capture_output=True, text=True, cwd="/", check=False, **self.account.popen,  # type: ignore[call-overload]
+            )  # fmt: skip
         if done.returncode:
-            raise EmbeddedServiceFailed(f"{program} failed:\n{done.stderr or done.stdout}")
+            raise EmbeddedServiceFailed(f"initdb failed:\n{done.stderr or done.stdout}")
 
 
 @dataclass
@@ -125,7 +207,11 @@ class Valkey:
     port: int
     append_only: bool = True
     options: tuple[str, ...] = ()
+    password: str | None = field(default=None, repr=False)
     process: subprocess.Popen[bytes] | None = None
+
+    name = "valkey"
+    stop_signal = signal.SIGTERM  # shuts down after the append-only file is flushed
 
     @property
     def binary(self) -> Path:
@@ -137,43 +223,60 @@ class Valkey:
         return self.data_dir.parent / f"{self.data_dir.name}.log"
 
     def url(self, database: int = 0) -> str:
-        return f"redis://127.0.0.1:{self.port}/{database}"
+        login = f":{self.password}@" if self.password else ""
+        return f"redis://{login}127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
         """Start the server and wait until it has loaded its data and answers."""
+        self.prepare()
+        self.spawn()
+        self.wait()
+
+    def prepare(self) -> None:
+        """Make the data directory."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        """Start the server, or start it again, and do not wait for it."""
+        argv = [
+            str(self.binary),
+            "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.data_dir),
+            "--save", "", "--appendonly", "yes" if self.append_only else "no",
+            "--maxmemory-policy", "noeviction", *self.options,
+        ]  # fmt: skip
+        if self.password:
+            # In a file that only we may read: other users see arguments.
+            secret = self.data_dir / "password.conf"
+            write_private(secret, f"requirepass {self.password}\n")
+            argv.insert(1, str(secret))
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [
-                    str(self.binary),
-                    "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.data_dir),
-                    "--save", "", "--appendonly", "yes" if self.append_only else "no",
-                    "--maxmemory-policy", "noeviction", *self.options,
-                ],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
-        deadline = time.monotonic() + START_TIMEOUT_S
-        with redis.Redis(port=self.port, socket_timeout=2) as client:
-            while True:
-                try:
-                    client.ping()
-                    return
-                except redis.RedisError as error:
-                    if self.process.poll() is not None or time.monotonic() > deadline:
-                        raise EmbeddedServiceFailed(f"Valkey did not start:\n{_tail(self.log)}") from error
-                    time.sleep(0.02)
+            self.process = processes.spawn(argv, stop_signal=self.stop_signal, stdout=log, cwd="/")
+        return self.process
+
+    def wait(self) -> None:
+        """Until the server has loaded its data and answers."""
+        with redis.Redis(port=self.port, password=self.password, socket_timeout=2) as client:
+            _wait("Valkey", self.process, self.log, client.ping, redis.RedisError)
 
     def stop(self) -> None:
         """Shut down after the append-only file is flushed."""
-        _stop(self.process, signal.SIGTERM)
+        if self.process is not None:
+            processes.stop(self.process, self.stop_signal, STOP_TIMEOUT_S)
 
 
-def _stop(process: subprocess.Popen[bytes] | None, how: signal.Signals, timeout_s: float = 15.0) -> None:
-    if process is None or process.poll() is not None:
-        return
-    process.send_signal(how)
-    try:
-        process.wait(timeout_s)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+def _wait(
+    name: str,
+    process: subprocess.Popen[bytes] | None,
+    log: Path,
+    answers: Callable[[], object],
+    not_yet: type[Exception],
+) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        try:
+            answers()
+            return
+        except not_yet as error:
+            if process is None or process.poll() is not None or time.monotonic() > deadline:
+                raise EmbeddedServiceFailed(f"{name} did not start: {error}\n{_tail(log)}") from error
+            time.sleep(0.02)

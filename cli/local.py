@@ -1,0 +1,94 @@
+"""What one clone keeps for itself under .local: its secret, the lock of its running bin/run, and where that listens."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import hmac
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class AlreadyRunning(Exception):
+    """Another bin/run of this clone is running; two would write into one data directory."""
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, whole or not at all."""
+    draft = path.with_name(f".{path.name}.draft")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    draft.rename(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """The directory .local of one clone."""
+
+    directory: Path = ROOT / ".local"
+
+    @property
+    def postgres(self) -> Path:
+        return self.directory / "postgres"
+
+    @property
+    def valkey(self) -> Path:
+        return self.directory / "valkey"
+
+    @property
+    def pids(self) -> Path:
+        return self.directory / "pids"
+
+    @property
+    def _run(self) -> Path:
+        return self.directory / "run.json"
+
+    def make(self) -> None:
+        """Create the directory. Others may pass through it, for PostgreSQL runs as another user when we are root."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        if os.geteuid() == 0:
+            self.directory.chmod(0o711)
+
+    def secret(self, purpose: str) -> str:
+        """64 hexadecimal digits, other ones for each purpose and each clone, the same at every start."""
+        path = self.directory / "secret"
+        if not path.exists():
+            write_private(path, secrets.token_hex(32))
+        return hmac.new(path.read_bytes(), purpose.encode(), hashlib.sha256).hexdigest()
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the clone's lock; raises AlreadyRunning. The kernel frees it with this process, however it ends."""
+        with (self.directory / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise AlreadyRunning from None
+            yield
+
+    def publish(self, variables: Mapping[str, str]) -> None:
+        """Let bin/dash know how to reach what runs; the addresses hold passwords."""
+        write_private(self._run, json.dumps(dict(variables), indent=2) + "\n")
+
+    def withdraw(self) -> None:
+        """Nothing runs any more."""
+        self._run.unlink(missing_ok=True)
+
+    def running(self) -> dict[str, str]:
+        """The variables of the bin/run that is running, empty when none is (a killed one leaves its file, not its lock)."""
+        if not self._run.exists():
+            return {}
+        try:
+            with self.locked():
+                return {}
+        except AlreadyRunning:
+            variables: dict[str, str] = json.loads(self._run.read_text())
+            return variables

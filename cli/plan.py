@@ -1,0 +1,80 @@
+"""Decides from the environment what bin/run starts: which embedded services, with which variables for the processes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from cli.embedded import Postgres, Valkey, free_port
+from cli.local import ROOT, Local
+from shared.errors import ConfigError
+from shared.settings import Role, Settings
+
+DATABASE = "daybook"
+_JWT_KEYS = ("JWT_SECRET_KEY", "JWT_PUBLIC_KEY", "JWT_JWKS_URL")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to start. `variables` is the whole environment of the processes; `demo`: demo tenants and their tokens."""
+
+    variables: dict[str, str]
+    settings: Settings
+    postgres: Postgres | None
+    valkey: Valkey | None
+    demo: bool
+
+    @property
+    def embedded(self) -> tuple[Postgres | Valkey, ...]:
+        """The services to start before the processes, in that order."""
+        return tuple(service for service in (self.postgres, self.valkey) if service is not None)
+
+
+def environment(root: Path = ROOT) -> dict[str, str]:
+    """The variables of this process, above those of a file .env in the clone."""
+    file = {name: value for name, value in dotenv_values(root / ".env", interpolate=False).items() if value is not None}
+    return {**file, **os.environ}
+
+
+def make_plan(given: Mapping[str, str], local: Local) -> Plan:
+    """The plan for these variables; raises ConfigError naming every bad one.
+
+    The built-in secret and the demo exist only where both services are embedded: whoever brings a database or a Redis
+    brings the key that his tokens are signed with.
+    """
+    variables = {**given, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{given.get('PATH', os.defpath)}"}
+    variables.setdefault("PYTHONUNBUFFERED", "1")
+    postgres = valkey = None
+    if not variables.get("DATABASE_URL"):
+        postgres = Postgres(local.postgres, free_port(), password=local.secret("postgres"))
+        variables["DATABASE_URL"] = postgres.url(DATABASE)
+    if not variables.get("REDIS_URL"):
+        valkey = Valkey(local.valkey, free_port(), password=local.secret("valkey"))
+        variables["REDIS_URL"] = valkey.url()
+    embedded = postgres is not None and valkey is not None
+    if embedded and not any(variables.get(name) for name in _JWT_KEYS):
+        variables["JWT_SECRET_KEY"] = local.secret("jwt")
+    wanted = variables.get("DASHBOARD_DEMO") or ("1" if embedded else "0")
+    variables["DASHBOARD_DEMO"] = wanted
+    settings = _check(variables, demo_allowed=embedded)
+    return Plan(variables=variables, settings=settings, postgres=postgres, valkey=valkey, demo=settings.demo)
+
+
+def _check(variables: Mapping[str, str], *, demo_allowed: bool) -> Settings:
+    problems: list[str] = []
+    roles: tuple[Role, ...] = ("web", "cli")
+    for role in roles:
+        try:
+            settings = Settings.from_env(variables, role=role)
+        except ConfigError as error:
+            problems += [problem for problem in error.problems if problem not in problems]
+    if variables.get("DASHBOARD_DEMO") == "1" and not demo_allowed:
+        problems.append("DASHBOARD_DEMO: the demo exists only with the embedded services; leave it unset")
+    if problems:
+        raise ConfigError(problems)
+    return settings

@@ -1,0 +1,104 @@
+"""Waits until Daybook can be used, then says where it is."""
+
+from __future__ import annotations
+
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+from cli.supervise import Service, StartFailed
+from cli.tokens import make_token
+from shared.errors import StoreUnavailable
+from shared.settings import Settings
+from shared.store import SnapshotReader
+
+READY_TIMEOUT_S = 90.0
+# A process that dies so often before Daybook was ever ready is not going to recover.
+FATAL_DEATHS = 4
+DEMO_TOKEN_TTL_S = 7 * 24 * 3600
+_PROBE_TIMEOUT_S = 1.0
+_PROBE_EVERY_S = 0.2
+# Whatever proxy the environment names, the web process is on this machine.
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass(frozen=True, slots=True)
+class DemoTenant:
+    """One tenant of the demo."""
+
+    tenant_id: str
+    name: str
+
+
+def base_url(settings: Settings) -> str:
+    """Where a browser on this machine finds the web process."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 (compared, not bound)
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+
+
+def is_ready(settings: Settings) -> bool:
+    """Whether /readyz answers 200."""
+    request = urllib.request.Request(f"{base_url(settings)}/readyz")  # noqa: S310 (http, our own)
+    if settings.trusted_hosts:
+        request.add_header("Host", settings.trusted_hosts[0].lstrip("."))
+    try:
+        with _direct.open(request, timeout=_PROBE_TIMEOUT_S) as response:
+            return bool(response.status == 200)
+    except (OSError, ValueError):
+        return False
+
+
+def wait_until_ready(
+    settings: Settings,
+    services: Sequence[Service],
+    reader: SnapshotReader,
+    tenants: Sequence[str],
+    announce: Callable[[], None],
+) -> Iterator[None]:
+    """Yield until the web process is ready and each of `tenants` has a snapshot, then announce it, once."""
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    while not (is_ready(settings) and _all_computed(reader, tenants)):
+        probe_again_at = time.monotonic() + _PROBE_EVERY_S
+        for service in services:
+            if service.deaths >= FATAL_DEATHS:
+                raise StartFailed(f"{service.name} does not start; its output above says why")
+        if time.monotonic() > deadline:
+            raise StartFailed(f"not ready within {READY_TIMEOUT_S:g} s")
+        while time.monotonic() < probe_again_at:
+            yield
+    announce()
+
+
+def _all_computed(reader: SnapshotReader, tenants: Sequence[str]) -> bool:
+    try:
+        return not tenants or all(stored.snapshot or stored.failing for stored in reader.read_many(tenants))
+    except StoreUnavailable:
+        return False
+
+
+def announcement(settings: Settings, demo: Sequence[DemoTenant], *, show_secrets: bool, took_s: float) -> str:
+    """What to print when everything is up."""
+    url, shown = base_url(settings), (lambda address: address) if show_secrets else masked
+    lines = [("Dashboard", f"{url}/")]
+    if demo:
+        token = make_token(demo[0].tenant_id, settings.jwt, ttl_s=DEMO_TOKEN_TTL_S)
+        lines = [
+            ("Dashboard", f"{url}/demo/sign-in?token={token}"),
+            ("Demo token", f"{token}  ({demo[0].name})"),
+            ("Tenants", ", ".join(tenant.tenant_id for tenant in demo)),
+        ]
+    lines += [("PostgreSQL", shown(settings.database_url or "")), ("Redis", shown(settings.redis_url))]
+    body = "\n".join(f"  {label:<11} {text}" for label, text in lines)
+    more = "  Any tenant's token: bin/dash token USER_ID. Ctrl-C stops everything."
+    return f"\nDaybook is ready after {took_s:.1f} s: {url}\n\n{body}\n\n{more}\n"
+
+
+def masked(address: str) -> str:
+    """An address without its password."""
+    parts = urlsplit(address)
+    if parts.password is None:
+        return address
+    login = f"{parts.username or ''}:***@"
+    return urlunsplit(parts._replace(netloc=login + parts.netloc.rpartition("@")[2]))
