@@ -13,7 +13,19 @@ from datetime import date
 from decimal import Decimal
 
 from demo.extract import day, money, numbered, read
-from demo.rows import Allocation, Books, Client, Expense, Invoice, Payment, Quote, Tenant, balances, ending_on, newest_day
+from demo.rows import (
+    Allocation,
+    Books,
+    Client,
+    Expense,
+    Invoice,
+    Payment,
+    Quote,
+    Tenant,
+    balances,
+    ending_on,
+    newest_day,
+)
 
 TENANT_ID = "quickbooks-demo"
 BASE = "USD"
@@ -181,9 +193,12 @@ class _Extract:
     def bills_paid(self, totals: dict[str, Decimal]) -> dict[str, date]:
         """The day on which each bill was paid in full; the contract knows no partly paid expense."""
         days = {r["id"]: date.fromisoformat(r["transaction_date"]) for r in self.kept("bill_payment_data")}
-        left, paid = dict(totals), {}
+        left = dict(totals)
+        paid: dict[str, date] = {}
         lines = read("quickbooks", "bill_payment_line_data")
-        for line in sorted((r for r in lines if r["bill_payment_id"] in days), key=lambda r: days[r["bill_payment_id"]]):
+        for line in sorted(
+            (r for r in lines if r["bill_payment_id"] in days), key=lambda r: days[r["bill_payment_id"]]
+        ):
             bill_id = line["bill_id"]
             if bill_id not in left:
                 self.odd["bill payment lines without their bill"] += 1
@@ -196,13 +211,13 @@ class _Extract:
     def clients(self) -> None:
         """Every customer of the extract, and every one that a document names: there must have been one."""
         listed = {record["id"] for record in self.kept("customer_data")}
-        named = {
-            row.client_id for row in (*self.books.invoices, *self.books.payments, *self.books.quotes) if row.client_id
-        }
-        self.odd["customers known from documents only"] = len(named - listed)
+        named = {invoice.client_id for invoice in self.books.invoices}
+        named |= {payment.client_id for payment in self.books.payments}
+        named |= {quote.client_id for quote in self.books.quotes}
+        known = listed | {id_ for id_ in named if id_}
+        self.odd["customers known from documents only"] = len(known - listed)
         self.books.clients = [
-            Client(tenant_id=TENANT_ID, client_id=id_, name=name)
-            for id_, name in numbered("Client", listed | named).items()
+            Client(tenant_id=TENANT_ID, client_id=id_, name=name) for id_, name in numbered("Client", known).items()
         ]
 
 

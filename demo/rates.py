@@ -10,7 +10,7 @@ from decimal import Decimal
 from demo.rows import FxRate
 
 EVERY_TENANT = "*"
-RATE_STEP = Decimal("1e-6")
+RATE_STEP = Decimal("1e-8")
 
 # US dollars for one unit, about.
 _DOLLARS = {

@@ -7,13 +7,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeVar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tenant:
-    table: ClassVar[str] = "tenant"
+class Row:
+    """A row of the table that its type names."""
+
+    table: ClassVar[str]
     tenant_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant(Row):
+    table: ClassVar[str] = "tenant"
     name: str
     timezone: str
     base_currency: str
@@ -22,17 +29,15 @@ class Tenant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Client:
+class Client(Row):
     table: ClassVar[str] = "client"
-    tenant_id: str
     client_id: str
     name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Invoice:
+class Invoice(Row):
     table: ClassVar[str] = "invoice"
-    tenant_id: str
     invoice_id: str
     client_id: str | None
     kind: str = "invoice"
@@ -48,9 +53,8 @@ class Invoice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Payment:
+class Payment(Row):
     table: ClassVar[str] = "payment"
-    tenant_id: str
     payment_id: str
     client_id: str | None
     kind: str = "payment"
@@ -62,9 +66,8 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Allocation:
+class Allocation(Row):
     table: ClassVar[str] = "allocation"
-    tenant_id: str
     allocation_id: str
     source_kind: str
     source_id: str
@@ -74,9 +77,8 @@ class Allocation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Expense:
+class Expense(Row):
     table: ClassVar[str] = "expense"
-    tenant_id: str
     expense_id: str
     category: str | None
     vendor: str | None
@@ -92,9 +94,8 @@ class Expense:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quote:
+class Quote(Row):
     table: ClassVar[str] = "quote"
-    tenant_id: str
     quote_id: str
     client_id: str | None
     status: str
@@ -108,9 +109,8 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recurring:
+class Recurring(Row):
     table: ClassVar[str] = "recurring"
-    tenant_id: str
     recurring_id: str
     kind: str
     currency: str
@@ -124,16 +124,15 @@ class Recurring:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FxRate:
+class FxRate(Row):
     table: ClassVar[str] = "fx_rate"
-    tenant_id: str
     currency: str
     base_currency: str
     rate_date: date
     rate: Decimal
 
 
-Row: TypeAlias = Tenant | Client | Invoice | Payment | Allocation | Expense | Quote | Recurring | FxRate
+AnyRow = TypeVar("AnyRow", bound=Row)
 TABLES: tuple[type[Row], ...] = (Tenant, Client, Invoice, Payment, Allocation, Expense, Quote, Recurring, FxRate)
 
 # What happened on a day, as against what is due or expires on one: the newest of these is a tenant's newest business day.
@@ -172,19 +171,21 @@ _ROW_LISTS = tuple(f.name for f in fields(Books) if f.name not in ("tenant", "od
 
 def newest_day(books: Books) -> date:
     """The newest day on which anything happened; there must be one."""
-    days = (getattr(row, name, None) for row in books.rows() for name in BUSINESS_DATES)
+    days: Iterator[date | None] = (getattr(row, name, None) for row in books.rows() for name in BUSINESS_DATES)
     return max(day for day in days if day is not None)
 
 
 def ending_on(books: Books, today: date) -> Books:
     """The same books with every date moved by one whole number of days, so that the newest business day is `today`."""
     shift = today - newest_day(books)
-    return replace(books, **{name: [_moved(row, shift) for row in getattr(books, name)] for name in _ROW_LISTS})
+    moved: dict[str, Any] = {name: [_moved(row, shift) for row in getattr(books, name)] for name in _ROW_LISTS}
+    return replace(books, **moved)
 
 
-def _moved(row: Row, shift: timedelta) -> Row:
-    dates = {f.name: getattr(row, f.name) for f in fields(row)}
-    return replace(row, **{name: value + shift for name, value in dates.items() if isinstance(value, date)})
+def _moved(row: AnyRow, shift: timedelta) -> AnyRow:
+    values = {f.name: getattr(row, f.name) for f in fields(row)}
+    dates: dict[str, Any] = {name: value + shift for name, value in values.items() if isinstance(value, date)}
+    return replace(row, **dates)
 
 
 def balances(books: Books, day: date) -> dict[str, Decimal]:
