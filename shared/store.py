@@ -170,16 +170,17 @@ class SnapshotReader:
         """What Redis holds of the tenant; ABSENT when nothing."""
         return self.read_many([tenant_id])[0]
 
-    def read_many(self, tenant_ids: Sequence[str]) -> list[Stored]:
-        """The same for many tenants in one round trip, in the order asked."""
+    def read_many(self, tenant_ids: Sequence[str], *, overview: bool = True) -> list[Stored]:
+        """The same for many tenants in one round trip, in the order asked; without the overviews if not wanted."""
+        fields = _FIELDS if overview else tuple(name for name in _FIELDS if name != "overview")
         try:
             with self._client.pipeline(transaction=False) as pipe:
                 for tenant_id in tenant_ids:
-                    pipe.hmget(self._keys.snapshot(tenant_id), *_FIELDS)
+                    pipe.hmget(self._keys.snapshot(tenant_id), *fields)
                 rows = pipe.execute()
         except redis.RedisError as error:
             raise StoreUnavailable("snapshots cannot be read") from error
-        return [_stored(row) for row in rows]
+        return [_stored(dict(zip(fields, row, strict=True))) for row in rows]
 
     def versions(self, tenant_ids: Sequence[str]) -> list[Version | None]:
         """Only the versions, for a reader that wants to know whether it missed a notice."""
@@ -255,16 +256,16 @@ class SnapshotWriter:
             raise StoreUnavailable("snapshots cannot be written") from error
 
 
-def _stored(row: Sequence[bytes | None]) -> Stored:
-    epoch, revision, snapshot, overview, as_of, failing, failing_since, gone = row
+def _stored(row: dict[str, bytes | None]) -> Stored:
+    as_of, failing, failing_since = row["as_of"], row["failing"], row["failing_since"]
     return Stored(
-        version=_version(epoch, revision),
-        snapshot=snapshot,
-        overview=overview,
+        version=_version(row["epoch"], row["revision"]),
+        snapshot=row["snapshot"],
+        overview=row.get("overview"),
         as_of_ms=int(as_of) if as_of else None,
         failing=failing.decode() if failing else None,
         failing_since_ms=int(failing_since) if failing_since else None,
-        gone=gone is not None,
+        gone=row["gone"] is not None,
     )
 
 
