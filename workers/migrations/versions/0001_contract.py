@@ -166,10 +166,10 @@ CREATE INDEX allocation_invoice ON dashboard.allocation (tenant_id, invoice_id)
     INCLUDE (source_kind, source_id, amount);
 CREATE INDEX expense_recent ON dashboard.expense (tenant_id, expense_date) WHERE status = 'posted';
 CREATE INDEX expense_paid ON dashboard.expense (tenant_id, paid_on) WHERE status = 'posted' AND paid_on IS NOT NULL;
-CREATE INDEX expense_unpaid ON dashboard.expense (tenant_id) WHERE status = 'posted' AND paid_on IS NULL;
+CREATE INDEX expense_unpaid ON dashboard.expense (tenant_id, due_date) WHERE status = 'posted' AND paid_on IS NULL;
 CREATE INDEX quote_decided ON dashboard.quote
     (tenant_id, dashboard.decision_date(status, decided_on, expiry_date, issue_date));
-CREATE INDEX quote_open ON dashboard.quote (tenant_id) WHERE status = 'sent';
+CREATE INDEX quote_open ON dashboard.quote (tenant_id, (coalesce(expiry_date, 'infinity'))) WHERE status = 'sent';
 CREATE INDEX recurring_active ON dashboard.recurring (tenant_id) WHERE active;
 """
 

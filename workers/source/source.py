@@ -1,0 +1,155 @@
+"""The source: what a recalculation asks of PostgreSQL. The only user of SQLAlchemy besides migrations and the check."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import psycopg
+from sqlalchemy import Connection, Engine, TextClause, text
+
+from shared.store import SourceState
+from workers import changes
+from workers.facts import (
+    AllocationGroup,
+    ClientActivity,
+    ClientGroup,
+    Close,
+    CreditGroup,
+    ExpenseGroup,
+    InvoiceGroup,
+    OpenInvoiceGroup,
+    PayableGroup,
+    PaymentGroup,
+    QuoteGroup,
+    Recurring,
+    TenantFacts,
+)
+from workers.source.activity import ACTIVITY
+from workers.source.batch import Batch
+from workers.source.clock import clock
+from workers.source.closes import CLOSES, write_closes
+from workers.source.credits import CREDITS
+from workers.source.expenses import EXPENSES, PAID_EXPENSES, PAYABLES
+from workers.source.failures import told_apart
+from workers.source.invoices import CLIENTS, INVOICES, OPEN_INVOICES
+from workers.source.payments import ALLOCATIONS, PAYMENTS, SETTLEMENTS, settlement
+from workers.source.quotes import QUOTES
+from workers.source.rates import read_rates
+from workers.source.recurring import RECURRING
+from workers.source.state import read_state
+from workers.source.tenants import ALL_TENANTS, read_tenants
+
+# Field of TenantFacts → the statement that answers it, and what each of its rows becomes.
+FAMILIES: Mapping[str, tuple[TextClause, Callable[..., Any]]] = {
+    "invoices": (INVOICES, InvoiceGroup),
+    "allocations": (ALLOCATIONS, AllocationGroup),
+    "payments": (PAYMENTS, PaymentGroup),
+    "settlements": (SETTLEMENTS, settlement),
+    "expenses": (EXPENSES, ExpenseGroup),
+    "paid_expenses": (PAID_EXPENSES, ExpenseGroup),
+    "open_invoices": (OPEN_INVOICES, OpenInvoiceGroup),
+    "credits": (CREDITS, CreditGroup),
+    "payables": (PAYABLES, PayableGroup),
+    "quotes": (QUOTES, QuoteGroup),
+    "clients": (CLIENTS, ClientGroup),
+    "recurring": (RECURRING, Recurring),
+    "closes": (CLOSES, Close),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """The facts of those tenants that exist, the ids of those that do not, and the database state that says so."""
+
+    state: SourceState
+    facts: dict[str, TenantFacts]
+    unknown: frozenset[str]
+
+
+class Source:
+    """PostgreSQL as the workers use it. Every call raises SourceUnavailable when the database is away.
+
+    Reads have to go to one primary (or one standby): see workers/source/state.py.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def tenant_ids(self) -> list[str]:
+        """Every tenant, in the order of the ids."""
+        with told_apart(), self._engine.connect() as connection:
+            return list(connection.execute(ALL_TENANTS).scalars())
+
+    def load(self, tenant_ids: Sequence[str], *, now: datetime | None = None) -> Loaded:
+        """Facts of all these tenants, as of one state of the database: as many statements for a thousand as for one.
+
+        `now` (aware) decides each tenant's local day; by default it is the database's clock. Raises InvalidData when
+        rows cannot be computed; where the driver cannot say whose they are, it names the first tenant.
+        """
+        wanted = list(dict.fromkeys(tenant_ids))
+        with told_apart(wanted), self._snapshot() as connection:
+            state, moment = read_state(connection, now)
+            tenants, have_documents = read_tenants(connection, wanted)
+            clocks = {tenant.tenant_id: clock(moment, ZoneInfo(tenant.timezone)) for tenant in tenants.values()}
+            batch = Batch(connection=connection, tenants=tenants, clocks=clocks)
+            facts = _facts(batch, have_documents) if tenants else {}
+        return Loaded(state=state, facts=facts, unknown=frozenset(wanted) - tenants.keys())
+
+    def keep_closes(self, closes: Mapping[str, Close], state: SourceState) -> None:
+        """Keep each tenant's values of its local day, as computed from `state`; older states change nothing."""
+        if closes:
+            with told_apart(list(closes)), self._engine.begin() as connection:
+                write_closes(connection, closes, state)
+
+    def pending(self, tenant_ids: Sequence[str]) -> dict[str, list[int]]:
+        """Ids of the pending changes of these tenants; see workers/changes.py."""
+        with told_apart(), self._autocommit() as connection:
+            return changes.pending(connection, tenant_ids)
+
+    def settle(self, settled: Sequence[int]) -> None:
+        """Forget these changes: a snapshot that has seen them is in Redis."""
+        with told_apart(), self._autocommit() as connection:
+            changes.settle(connection, settled)
+
+    def ping(self) -> float:
+        """Milliseconds that the database takes to answer."""
+        with told_apart(), self._engine.connect() as connection:
+            asked_at = time.monotonic()
+            connection.execute(text("SELECT 1")).one()
+            return (time.monotonic() - asked_at) * 1000
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[Connection]:
+        options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with self._engine.connect().execution_options(**options) as connection:
+            yield connection
+
+    @contextmanager
+    def _autocommit(self) -> Iterator[psycopg.Connection]:
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, psycopg.Connection)  # noqa: S101 (for the type checker: the engine's driver)
+            yield driver
+
+
+def _facts(batch: Batch, have_documents: Mapping[str, bool]) -> dict[str, TenantFacts]:
+    groups = {family: batch.groups(query, make) for family, (query, make) in FAMILIES.items()}
+    activity = batch.groups(ACTIVITY, ClientActivity)
+    rates = read_rates(batch, groups)
+    return {
+        tenant_id: TenantFacts(
+            tenant=tenant,
+            clock=batch.clocks[tenant_id],
+            activity=activity.get(tenant_id, [ClientActivity()])[0],
+            rates=rates.get(tenant_id, {}),
+            has_documents=have_documents[tenant_id],
+            **{family: tuple(by_tenant.get(tenant_id, ())) for family, by_tenant in groups.items()},
+        )
+        for tenant_id, tenant in batch.tenants.items()
+    }

@@ -1,0 +1,41 @@
+"""Which state of which database a transaction sees: what lets the store refuse a snapshot of an older state."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, text
+
+from shared.store import SourceState
+
+# Which database history, how many of its transactions are completed, and what time is it?
+#
+# The count is xmax less the transactions below it that still run. Subtransactions are not listed, so it is no exact
+# number, but it rises with every transaction that completes: completing takes the transaction off the list, or moves xmax
+# past it; what else xmax passes either still runs and is listed, or makes the count rise further. Snapshots of a primary
+# are totally ordered, so of two of them the one with the higher count has seen all that the other has. On a standby the
+# count never falls but may stand still; there the time decides.
+#
+# The control file names the old timeline until the first checkpoint after a promotion, so a primary's is taken from
+# its write-ahead log. statement_timestamp() was read before the snapshot was taken: nothing committed by then is missed.
+#
+# Compiling a plan to machine code costs more than any of these statements takes, so it is off for the transaction.
+STATE = text("""
+    SELECT (SELECT system_identifier FROM pg_control_system())::text || '/' ||
+           CASE WHEN pg_is_in_recovery() THEN (SELECT timeline_id FROM pg_control_checkpoint())
+                ELSE ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::integer END,
+           pg_snapshot_xmax(seen)::text::bigint - (SELECT count(*) FROM pg_snapshot_xip(seen)),
+           statement_timestamp(),
+           set_config('jit', 'off', true)
+    FROM pg_current_snapshot() AS seen
+""")
+
+
+def read_state(connection: Connection, now: datetime | None) -> tuple[SourceState, datetime]:
+    """The state that this REPEATABLE READ transaction sees from its first statement on, and the moment it stands for.
+
+    The moment is `now` when given, else the database's clock.
+    """
+    lineage, state, read_at, _ = connection.execute(STATE).one()
+    moment: datetime = (now or read_at).astimezone(UTC)
+    return SourceState(lineage=lineage, state=state, as_of_ms=int(moment.timestamp() * 1000)), moment
