@@ -54,6 +54,10 @@ class Keys:
         """What a one-time ticket stands for, under the digest of the ticket."""
         return f"{self.prefix}:ticket:{digest}"
 
+    def revoked(self, token_id: str) -> str:
+        """Present while the token of this id (its `jti`) is refused although it has not expired."""
+        return f"{self.prefix}:revoked:{token_id}"
+
     def poison(self, tenant_id: str) -> str:
         """How often a computation of this tenant was lost with its worker."""
         return f"{self.prefix}:poison:{tenant_id}"

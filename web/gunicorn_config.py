@@ -1,0 +1,86 @@
+"""How gunicorn serves the app: `gunicorn -c web/gunicorn_config.py "web.app:create_app_from_env()"`.
+
+Read in the master before any worker exists. Lower-case names are gunicorn's. docs/decisions says why gevent.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from gunicorn.arbiter import Arbiter
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
+from gunicorn.workers.base import Worker
+
+# gunicorn reads this file before it puts the working directory on the path.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from shared.errors import ConfigError
+from shared.logs import formatter
+from shared.settings import Settings
+from web.metrics import MULTIPROCESS_DIR
+from web.requests import MAX_URI_BYTES
+
+
+def _settings() -> Settings:
+    try:
+        return Settings.from_env(os.environ, role="web")
+    except ConfigError as error:
+        raise SystemExit("\n".join(["These settings are missing or malformed:", *error.problems])) from None
+
+
+_given = _settings()
+# Requests still get through when sockets and streams hold all that they may.
+_HEADROOM = 1000
+
+bind = f"[{_given.host}]:{_given.port}" if ":" in _given.host else f"{_given.host}:{_given.port}"
+workers = _given.web_concurrency
+worker_class = "gevent"
+worker_connections = _given.max_connections + _HEADROOM
+max_requests = 0  # a restart by count would answer open sockets with HTTP 500
+timeout = 15
+graceful_timeout = 5
+# Also the time within which the head of a request must arrive.
+keepalive = 2
+control_socket_disable = True  # its path is shared by every gunicorn of the user
+http_parser = "python"
+limit_request_line = MAX_URI_BYTES + 24  # the address and the words around it; web/requests.py measures the address
+limit_request_fields = 100
+limit_request_field_size = 8192
+forwarded_allow_ips = ",".join(_given.trusted_proxies)
+loglevel = _given.log_level.lower()
+proc_name = "daybook-web"
+
+if workers > 1:
+    # Metrics of all processes in one answer: they count into files that any of them can add up.
+    os.environ.setdefault(MULTIPROCESS_DIR, tempfile.mkdtemp(prefix="daybook-metrics-"))
+
+
+class JsonLogger(Logger):  # type: ignore[misc]
+    """gunicorn's own messages as JSON lines; requests are logged by the app, without their query."""
+
+    def setup(self, cfg: Config) -> None:
+        super().setup(cfg)
+        handler = logging.StreamHandler(sys.stdout)
+        handler.setFormatter(formatter())
+        self.error_log.handlers[:] = [handler]
+        self.access_log.handlers[:] = []
+
+    def access(self, *_: Any) -> None:
+        """Nothing: see web/app.py."""
+
+
+logger_class = JsonLogger
+
+
+def child_exit(_: Arbiter, worker: Worker) -> None:
+    """Forget the gauges of a process that is gone."""
+    if MULTIPROCESS_DIR in os.environ:
+        from prometheus_client import multiprocess
+
+        multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

@@ -1,0 +1,60 @@
+"""What the web process counts about itself, for /metrics: names dashboard_*, never a tenant in a label."""
+
+from __future__ import annotations
+
+import os
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+# Read by prometheus_client itself; web/gunicorn_config.py sets it when several processes serve one port.
+MULTIPROCESS_DIR = "PROMETHEUS_MULTIPROC_DIR"
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+
+class Metrics:
+    """The metrics of one app, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.request_seconds = Histogram(
+            "dashboard_request_seconds",
+            "Time to answer an HTTP request, by route and status; streams until their first byte",
+            ["route", "status"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.snapshot_reads = Counter(
+            "dashboard_snapshot_reads_total",
+            "Snapshots asked for over REST, by where they came from: store, memory (Redis away), not_modified, missing",
+            ["source"],
+            registry=self.registry,
+        )
+        self.limited = Counter(
+            "dashboard_limited_total",
+            "Requests refused by a limit, by its code",
+            ["limit"],
+            registry=self.registry,
+        )
+        self.connections = Gauge(
+            "dashboard_connections",
+            "Open sockets and streams",
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
+        self.redis_up = Gauge(
+            "dashboard_redis_up",
+            "1 when Redis answered its last use by a web process, else 0",
+            registry=self.registry,
+            multiprocess_mode="livemin",
+        )
+
+    def exposition(self) -> bytes:
+        """Everything in Prometheus' text format; over all processes of this port when there are several."""
+        registry = self.registry
+        if MULTIPROCESS_DIR in os.environ:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
