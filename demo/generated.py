@@ -67,11 +67,11 @@ def _sell(ledger: Ledger, day: date) -> None:
             / 100
             * (Decimal("0.75") + growth)
         )
-        currency = _currency(business, chance)
+        currency = usual_currency(business, chance)
         invoice = ledger.invoice(
             day,
             units,
-            _client(ledger, chance),
+            usual_client(ledger, chance),
             currency=currency,
             terms_days=chance.choice(TERMS_DAYS),
             own_rate=chance.random() < 0.5 and currency in business.quoted,
@@ -81,7 +81,8 @@ def _sell(ledger: Ledger, day: date) -> None:
         _collect_today(ledger)
 
 
-def _currency(business: Business, chance: Random) -> str:
+def usual_currency(business: Business, chance: Random) -> str:
+    """The business's own currency, or one that it sells in by its share."""
     at = chance.random()
     for currency, share in business.foreign:
         at -= share
@@ -90,7 +91,7 @@ def _currency(business: Business, chance: Random) -> str:
     return business.currency
 
 
-def _client(ledger: Ledger, chance: Random) -> str:
+def usual_client(ledger: Ledger, chance: Random) -> str:
     """Any client, the first ones more often."""
     clients = ledger.books.clients
     return clients[min(chance.randrange(len(clients)), chance.randrange(len(clients)))].client_id
@@ -135,7 +136,7 @@ def _offer(ledger: Ledger) -> None:
     for age in range(QUOTE_HISTORY_DAYS, -1, -QUOTE_EVERY_DAYS):
         issued = ledger.today - timedelta(age)
         chance = _chance(ledger, "quotes", issued)
-        client_id, units = _client(ledger, chance), chance.choice(SIZES) * 2
+        client_id, units = usual_client(ledger, chance), chance.choice(SIZES) * 2
         decided_on, fate = issued + timedelta(chance.randint(4, 21)), chance.random()
         if fate >= 0.9 or decided_on > ledger.today:
             # Never answered: it expires by itself when its time is over.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -39,9 +40,11 @@ def tax_on(business: Business, net: Decimal, currency: str) -> Decimal:
 class Ledger:
     """The books of one business while they are written; `closed` hands them over with every balance filled in."""
 
-    def __init__(self, business: Business, today: date) -> None:
+    def __init__(self, business: Business, today: date, *, number: Callable[[str], str] | None = None) -> None:
+        """`number` names the next document of a kind, given its prefix; without it they count from 1."""
         self.business = business
         self.today = today
+        self._number = number or self._next
         self._numbers: Counter[str] = Counter()
         tenant_id = self.tenant_id = business.tenant_id
         self.books = Books(
@@ -77,7 +80,7 @@ class Ledger:
         tax = tax_on(self.business, net, currency)
         invoice = Invoice(
             tenant_id=self.tenant_id,
-            invoice_id=self._next("INV" if kind == "invoice" else "CN"),
+            invoice_id=self._number("INV" if kind == "invoice" else "CN"),
             client_id=client_id,
             kind=kind,
             status=status,
@@ -108,7 +111,7 @@ class Ledger:
         """Money from the invoice's client, or back to it; what it pays for is told by `allocate`."""
         payment = Payment(
             tenant_id=self.tenant_id,
-            payment_id=self._next("PAY" if kind == "payment" else "REF"),
+            payment_id=self._number("PAY" if kind == "payment" else "REF"),
             client_id=invoice.client_id,
             kind=kind,
             status=status,
@@ -125,7 +128,7 @@ class Ledger:
         self.books.allocations.append(
             Allocation(
                 tenant_id=self.tenant_id,
-                allocation_id=self._next("ALL"),
+                allocation_id=self._number("ALL"),
                 source_kind=source_kind,
                 source_id=source_id,
                 invoice_id=invoice.invoice_id,
@@ -153,7 +156,7 @@ class Ledger:
         due = day + timedelta(net_days)
         expense = Expense(
             tenant_id=self.tenant_id,
-            expense_id=self._next("EXP"),
+            expense_id=self._number("EXP"),
             category=category,
             vendor=vendor,
             status=status,
@@ -181,7 +184,7 @@ class Ledger:
         """An offer that stands for 30 days."""
         quote = Quote(
             tenant_id=self.tenant_id,
-            quote_id=self._next("QUO"),
+            quote_id=self._number("QUO"),
             client_id=client_id,
             status=status,
             issue_date=issued,

@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from psycopg import Connection, sql
+from sqlalchemy import Connection as SqlalchemyConnection
 from sqlalchemy import Engine
 
 from demo.businesses import GENERATED
@@ -24,8 +25,8 @@ from demo.xero import xero_books
 
 Progress = Callable[[str, int, int], None]
 
-# As long as the longest made-up history, and a day ahead: in Tonga it is tomorrow already.
-RATE_DAYS = 430
+# As long as the longest made-up history, and the week before it.
+RATE_DAYS = 435
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +59,11 @@ def demo_books(today: date | None = None) -> list[Books]:
     return [*made_up, xero_books(day(XERO_ZONE)), quickbooks_books(day(QUICKBOOKS_ZONE))]
 
 
-def shared_rates(today: date | None = None) -> list[FxRate]:
-    """The rates that serve every tenant, over the whole made-up history."""
+def shared_rates(today: date | None = None, days: int = RATE_DAYS) -> list[FxRate]:
+    """The rates that serve every tenant, of that many days up to tomorrow: in Tonga it is tomorrow already."""
     last = (today or datetime.now(UTC).date()) + timedelta(1)
     pairs = {(currency, business.currency) for business in GENERATED for currency in business.quoted}
-    return list(daily_rates(sorted(pairs), last - timedelta(RATE_DAYS), last))
+    return list(daily_rates(sorted(pairs), last - timedelta(days), last))
 
 
 def load_demo(engine: Engine, *, today: date | None = None, progress: Progress | None = None) -> DemoSummary:
@@ -78,8 +79,7 @@ def load_demo(engine: Engine, *, today: date | None = None, progress: Progress |
         for row in one.rows():
             rows[row.table].append(row)
     with engine.begin() as connection:
-        # COPY is psycopg's own; SQLAlchemy hands out the connection beneath its transaction.
-        raw: Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
+        raw = raw_connection(connection)
         _delete(raw, [one.tenant.tenant_id for one in books])
         done, total = 0, sum(map(len, rows.values())) + len(rates)
         for table in TABLES:
@@ -87,7 +87,7 @@ def load_demo(engine: Engine, *, today: date | None = None, progress: Progress |
                 progress(table.table, done, total)
             copy_rows(raw, table, rows[table.table])
             done += len(rows[table.table])
-        _add_rates(raw, rates)
+        add_rates(raw, rates)
         if progress:
             progress(FxRate.table, total, total)
     return DemoSummary(
@@ -103,6 +103,12 @@ def load_demo(engine: Engine, *, today: date | None = None, progress: Progress |
         rows=Counter({name: len(found) for name, found in rows.items()}) + Counter({FxRate.table: len(rates)}),
         duration_s=time.monotonic() - started,
     )
+
+
+def raw_connection(connection: SqlalchemyConnection) -> Connection[Any]:
+    """The psycopg connection beneath, inside the same transaction: COPY is psycopg's own."""
+    raw: Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
+    return raw
 
 
 def _delete(connection: Connection[Any], tenant_ids: list[str]) -> None:
@@ -122,7 +128,7 @@ def copy_rows(connection: Connection[Any], table: type[Row], rows: Iterable[Row]
             copy.write_row([getattr(row, name) for name in columns])
 
 
-def _add_rates(connection: Connection[Any], rates: Iterable[FxRate]) -> None:
+def add_rates(connection: Connection[Any], rates: Iterable[FxRate]) -> None:
     """Add rates for everybody; where somebody has told one already, that one stays."""
     connection.execute("CREATE TEMPORARY TABLE demo_rate (LIKE dashboard.fx_rate) ON COMMIT DROP")
     copy_rows(connection, FxRate, rates, into="demo_rate")
