@@ -51,8 +51,8 @@ def test_flows_of_the_check_case(
 def test_balances_of_the_check_case(basis: Basis) -> None:
     pending, overdue = metric(check_case(basis), "Pending Invoices"), metric(check_case(basis), "Overdue Invoices")
     # 1100 + 600 × 1.10 + 400 + 200
-    assert (pending.value, pending.amount) == (4, D("2360.00"))
-    assert (overdue.value, overdue.amount) == (1, D("470.00"))
+    assert (pending.value, pending.amount) == (D(4), D("2360.00"))
+    assert (overdue.value, overdue.amount) == (D(1), D("470.00"))
     assert pending.previous is pending.change is pending.change_percent is None
 
 
@@ -99,7 +99,6 @@ def test_score_of_the_check_case() -> None:
     (25 + 15 + 20 + 15.6317) / .85 = 88.9784.
     """
     given = check_case()
-    # I3 and I8 stand in one group: due the same day and in 30 days.
     score = computed(given).snapshot.score
     assert [component.points for component in score.components] == [D(100), D(100), D(100), D("62.53"), None, None]
     assert score.components[3].value == CollectionsValue(overdue_share=D("0.1661"), days_over_terms=D("19.7"))
