@@ -18,6 +18,7 @@ from sqlalchemy import Engine
 
 from cli.embedded import Postgres, Valkey, free_port
 from shared.keys import Keys
+from tests.servers import WebServer
 from workers.database import make_engine
 from workers.migrate import migrate
 
@@ -101,3 +102,10 @@ def valkey(services: Services) -> Iterator[redis.Redis]:
     """A client of the run's Valkey; tests keep to their own key prefix."""
     with redis.Redis.from_url(services.redis_url) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def web(services: Services) -> Iterator[WebServer]:
+    """A running web process that tests share; each uses tenants of its own."""
+    with WebServer(services.redis_url, Keys(f"w{uuid.uuid4().hex[:12]}")) as server:
+        yield server

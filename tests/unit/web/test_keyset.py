@@ -1,0 +1,126 @@
+"""Keys from a JWKS address: fetched seldom, kept while it is down."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from flask import Flask
+
+from shared.settings import ASYMMETRIC, JwtSettings
+from web import keyset
+from web.problems import TokenInvalid
+from web.tokens import Tokens
+
+
+@dataclass
+class Issuer:
+    """A JWKS server: what it publishes, how often it was asked, whether it is down."""
+
+    url: str
+    keys: dict[str, ed25519.Ed25519PrivateKey] = field(default_factory=dict)
+    asked: int = 0
+    down: bool = False
+
+    def add(self, key_id: str) -> None:
+        self.keys[key_id] = ed25519.Ed25519PrivateKey.generate()
+
+    def token(self, key_id: str, **headers: Any) -> str:
+        now = int(time.time())
+        claims = {"sub": "t", "iat": now, "exp": now + 60}
+        return jwt.encode(claims, self.keys[key_id], algorithm="EdDSA", headers={"kid": key_id, **headers})
+
+    def document(self) -> bytes:
+        algorithm = jwt.get_algorithm_by_name("EdDSA")
+        found: list[dict[str, Any]] = []
+        for key_id, key in self.keys.items():
+            found.append(json.loads(algorithm.to_jwk(key.public_key())) | {"kid": key_id, "use": "sig"})
+        return json.dumps({"keys": found}).encode()
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            issuer.asked += 1
+            body = issuer.document()
+            self.send_response(503 if issuer.down else 200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    issuer = Issuer(f"http://127.0.0.1:{server.server_address[1]}/keys.json")
+    issuer.add("first")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield issuer
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def checker(issuer: Issuer) -> Tokens:
+    return Tokens(Flask("test"), JwtSettings(jwks_url=issuer.url, algorithms=ASYMMETRIC))
+
+
+def test_a_published_key_is_fetched_once(issuer: Issuer) -> None:
+    tokens = checker(issuer)
+    for _ in range(5):
+        assert tokens.verify(issuer.token("first")).tenant_id == "t"
+    assert issuer.asked == 1
+
+
+def test_unknown_keys_are_refused_with_one_fetch_for_all_of_them(issuer: Issuer) -> None:
+    tokens = checker(issuer)
+    for key_id in ("second", "third", "fourth"):
+        issuer.add(key_id)
+    unknown = [issuer.token(key_id) for key_id in ("second", "third", "fourth")]
+    for key_id in ("second", "third", "fourth"):
+        del issuer.keys[key_id]
+    for text in unknown:
+        with pytest.raises(TokenInvalid):
+            tokens.verify(text)
+    assert issuer.asked == 1
+
+
+def test_known_keys_work_while_the_address_is_down(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = checker(issuer)
+    good = issuer.token("first")
+    tokens.verify(good)
+    issuer.down = True
+    monkeypatch.setattr(keyset, "LIFETIME_S", 0.0)
+    monkeypatch.setattr(keyset, "FETCH_PAUSE_S", 0.0)
+    for _ in range(3):
+        assert tokens.verify(good)
+    issuer.add("second")
+    with pytest.raises(TokenInvalid):
+        tokens.verify(issuer.token("second"))
+
+
+def test_a_rotated_key_is_found_after_the_pause(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = checker(issuer)
+    tokens.verify(issuer.token("first"))
+    issuer.add("second")
+    with pytest.raises(TokenInvalid):
+        tokens.verify(issuer.token("second"))
+    monkeypatch.setattr(keyset, "FETCH_PAUSE_S", 0.0)
+    assert tokens.verify(issuer.token("second"))
+
+
+@pytest.mark.parametrize("headers", [{"kid": "../first"}, {"kid": "' OR 1=1"}, {"jku": "http://127.0.0.1:9/"}])
+def test_a_key_id_is_data_and_nothing_is_fetched_for_a_bad_one(issuer: Issuer, headers: dict[str, str]) -> None:
+    with pytest.raises(TokenInvalid):
+        checker(issuer).verify(issuer.token("first", **headers))
+    assert issuer.asked == 0

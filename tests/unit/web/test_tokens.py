@@ -1,0 +1,237 @@
+"""What makes a token acceptable, and everything that does not."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from flask import Flask
+
+from shared.errors import ConfigError
+from shared.settings import ASYMMETRIC, JwtSettings
+from tests.tokens import SECRET, token
+from web.problems import TokenExpired, TokenInvalid
+from web.tokens import Tokens
+
+NOW = int(time.time())
+HUGE = 10**400
+
+
+def tokens(**settings: Any) -> Tokens:
+    return Tokens(Flask("test"), JwtSettings(**({"secret_key": SECRET} | settings)))
+
+
+def part(value: object) -> str:
+    data = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def signed(header: dict[str, Any] | bytes, claims: dict[str, Any] | bytes, secret: str = SECRET) -> str:
+    """A token whose signature is good whatever header and claims are."""
+    algorithm = jwt.get_algorithm_by_name("HS256")
+    text = f"{part(header)}.{part(claims)}"
+    return f"{text}.{part(algorithm.sign(text.encode(), secret.encode()))}"
+
+
+GOOD_HEADER = {"alg": "HS256", "typ": "JWT"}
+GOOD_CLAIMS = {"sub": "t", "iat": NOW, "exp": NOW + 600}
+
+
+def public_pem(key: Any) -> str:
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def test_the_tenant_is_the_tenant_id_claim_else_the_subject() -> None:
+    assert tokens().verify(token("person")).tenant_id == "person"
+    caller = tokens().verify(token("person", tenant_id="business", jti="id-1"))
+    assert (caller.tenant_id, caller.subject, caller.token_id) == ("business", "person", "id-1")
+
+
+def test_a_caller_knows_when_the_token_expires() -> None:
+    assert tokens().verify(signed(GOOD_HEADER, GOOD_CLAIMS)).expires_at == NOW + 600
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"exp": None},
+        {"iat": None},
+        {"sub": None},
+        {"exp": "x"},
+        {"exp": [NOW + 60]},
+        {"exp": HUGE},
+        {"exp": True},
+        {"exp": -1},
+        {"iat": NOW + 31 + 60},
+        {"iat": "now"},
+        {"nbf": NOW + 31 + 60},
+        {"nbf": "later"},
+        {"sub": ""},
+        {"sub": 7},
+        {"sub": "a" * 256},
+        {"sub": "a\nb"},
+        {"sub": "a\0b"},
+        {"tenant_id": 7},
+        {"tenant_id": ""},
+        {"tenant_id": ["a"]},
+        {"jti": 1},
+        {"type": "refresh"},
+        {"type": 1},
+    ],
+)
+def test_missing_and_malformed_claims_are_refused(claims: dict[str, Any]) -> None:
+    spoiled = {k: v for k, v in (GOOD_CLAIMS | claims).items() if v is not None}
+    with pytest.raises(TokenInvalid) as refused:
+        tokens().verify(signed(GOOD_HEADER, spoiled))
+    assert refused.value.code == "token_invalid"
+
+
+def test_a_null_tenant_id_is_not_a_missing_one() -> None:
+    with pytest.raises(TokenInvalid):
+        tokens().verify(signed(GOOD_HEADER, GOOD_CLAIMS | {"tenant_id": None}))
+
+
+@pytest.mark.parametrize("name", ["iat", "nbf"])
+def test_clocks_may_differ_by_half_a_minute(name: str) -> None:
+    assert tokens().verify(signed(GOOD_HEADER, GOOD_CLAIMS | {name: time.time() + 25}))
+
+
+def test_an_expired_token_is_told_apart() -> None:
+    with pytest.raises(TokenExpired) as refused:
+        tokens().verify(token(ttl_s=-1))
+    assert refused.value.code == "token_expired"
+
+
+def test_an_expired_token_with_a_bad_signature_is_merely_invalid() -> None:
+    with pytest.raises(TokenInvalid) as refused:
+        tokens().verify(token(ttl_s=-1, secret="another secret of more than 32 bytes"))
+    assert refused.value.code == "token_invalid"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a",
+        "a.b.c",
+        "a.b.c.d.e",
+        "é.b.c",
+        token() + ".x",
+        token() + "=",
+        token().replace(".", ".."),
+        " " + token(),
+        token()[:-4] + "AAAA",
+        signed(b"[" * 5000, GOOD_CLAIMS),
+        signed(GOOD_HEADER, b"[" * 5000),
+        signed(GOOD_HEADER, b'{"a":' * 5000),
+        signed(GOOD_HEADER, b"[]"),
+        signed(b"null", GOOD_CLAIMS),
+        signed(GOOD_HEADER, b"\xff\xfe"),
+        signed(GOOD_HEADER, json.dumps(GOOD_CLAIMS)[:-1].encode() + b',"sub":"other"}'),
+        signed(GOOD_HEADER, json.dumps(GOOD_CLAIMS)[:-1].encode() + b',"exp":NaN}'),
+        signed(GOOD_HEADER, b'{"sub":"t","iat":1,"exp":Infinity}'),
+        signed(GOOD_HEADER, b'{"sub":"t","iat":1,"exp":1e400}'),
+        signed(b'{"alg":"HS256","alg":"HS256"}', GOOD_CLAIMS),
+    ],
+)
+def test_malformed_tokens_are_refused(text: str) -> None:
+    with pytest.raises(TokenInvalid):
+        tokens().verify(text)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"alg": "none"},
+        {"alg": "nOnE"},
+        {"alg": "HS512"},
+        {"alg": None},
+        {"alg": ["HS256"]},
+        {},
+        {"alg": "HS256", "crit": ["exp"]},
+        {"alg": "HS256", "zip": "DEF"},
+        {"alg": "HS256", "b64": False},
+        {"alg": "HS256", "jku": "https://evil.example/keys"},
+        {"alg": "HS256", "x5u": "https://evil.example/cert"},
+        {"alg": "HS256", "jwk": {"kty": "oct", "k": "AAAA"}},
+        {"alg": "HS256", "typ": "JWE"},
+        {"alg": "HS256", "typ": 1},
+        {"alg": "HS256", "kid": "any"},
+        {"alg": "HS256", "kid": "../../dev/null"},
+        {"alg": "HS256", "kid": "' OR 1=1"},
+    ],
+)
+def test_headers_that_ask_for_something_are_refused(header: dict[str, Any]) -> None:
+    with pytest.raises(TokenInvalid):
+        tokens().verify(signed(header, GOOD_CLAIMS))
+
+
+def test_an_unsigned_token_is_refused() -> None:
+    with pytest.raises(TokenInvalid):
+        tokens().verify(f"{part({'alg': 'none'})}.{part(GOOD_CLAIMS)}.")
+
+
+def test_a_longer_hmac_with_the_same_secret_is_refused() -> None:
+    with pytest.raises(TokenInvalid):
+        tokens().verify(jwt.encode(GOOD_CLAIMS, SECRET * 2, algorithm="HS512"))
+
+
+@pytest.mark.parametrize("claims", [{}, {"iss": "other"}, {"iss": ["us"]}, {"iss": "us/"}])
+def test_a_configured_issuer_must_match(claims: dict[str, Any]) -> None:
+    with pytest.raises(TokenInvalid):
+        tokens(issuer="us").verify(signed(GOOD_HEADER, GOOD_CLAIMS | claims))
+    assert tokens(issuer="us").verify(signed(GOOD_HEADER, GOOD_CLAIMS | {"iss": "us"}))
+
+
+@pytest.mark.parametrize("claims", [{}, {"aud": "other"}, {"aud": []}, {"aud": {"dash": 1}}, {"aud": 3}])
+def test_a_configured_audience_must_match(claims: dict[str, Any]) -> None:
+    with pytest.raises(TokenInvalid):
+        tokens(audience="dash").verify(signed(GOOD_HEADER, GOOD_CLAIMS | claims))
+    assert tokens(audience="dash").verify(signed(GOOD_HEADER, GOOD_CLAIMS | {"aud": ["dash", "more"]}))
+
+
+def test_issuer_and_audience_are_ignored_when_not_configured() -> None:
+    assert tokens().verify(signed(GOOD_HEADER, GOOD_CLAIMS | {"iss": "x", "aud": "y"}))
+
+
+KEYS: dict[str, PrivateKeyTypes] = {
+    "RS256": rsa.generate_private_key(public_exponent=65537, key_size=2048),
+    "ES256": ec.generate_private_key(ec.SECP256R1()),
+    "EdDSA": ed25519.Ed25519PrivateKey.generate(),
+}
+
+
+@pytest.mark.parametrize("algorithm", ASYMMETRIC)
+def test_a_public_key_verifies_its_own_algorithm_only(algorithm: str) -> None:
+    key: Any = KEYS[algorithm]
+    checker = tokens(secret_key=None, public_key=public_pem(key), algorithms=ASYMMETRIC)
+    assert checker.verify(jwt.encode(GOOD_CLAIMS, key, algorithm=algorithm)).tenant_id == "t"
+    assert checker.verify(jwt.encode(GOOD_CLAIMS, key, algorithm=algorithm, headers={"kid": "2026-01"}))
+    with pytest.raises(TokenInvalid):
+        checker.verify(jwt.encode(GOOD_CLAIMS, key, algorithm=algorithm, headers={"kid": "../key"}))
+    # The public key is public: used as an HMAC secret it must prove nothing.
+    with pytest.raises(TokenInvalid):
+        checker.verify(signed(GOOD_HEADER, GOOD_CLAIMS, secret=public_pem(key)))
+    for other in set(ASYMMETRIC) - {algorithm}:
+        other_key: Any = KEYS[other]
+        with pytest.raises(TokenInvalid):
+            checker.verify(jwt.encode(GOOD_CLAIMS, other_key, algorithm=other))
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        ec.generate_private_key(ec.SECP384R1()),
+        rsa.generate_private_key(public_exponent=65537, key_size=1024),  # noqa: S505 - too short on purpose
+    ],
+)
+def test_weak_and_foreign_public_keys_stop_the_start(key: Any) -> None:
+    with pytest.raises(ConfigError, match="JWT_PUBLIC_KEY"):
+        tokens(secret_key=None, public_key=public_pem(key), algorithms=ASYMMETRIC)
