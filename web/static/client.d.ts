@@ -1,0 +1,192 @@
+/**
+ * Daybook's browser client.
+ *
+ *     import { connect } from "/static/client.js";
+ *     const live = connect({ onSnapshot: (snapshot) => render(snapshot) });
+ *
+ * In a page of Daybook's own origin the cookie is the credential and nothing else is needed. Elsewhere pass `baseUrl` and
+ * `getToken`: the token then travels in the Authorization header, and a socket is opened with a one-time ticket.
+ */
+
+export interface Options {
+  /** Where Daybook is; default: the page's own origin. */
+  baseUrl?: string;
+  /** The tenant; default: the one that the credential stands for. */
+  userId?: string;
+  /** Gives a fresh JWT: at the start, before the current one runs out, and when the server refuses it. */
+  getToken?: () => string | Promise<string>;
+  /** Every snapshot with a new version, in order; never twice the same, never an older one of the same epoch. */
+  onSnapshot?: (snapshot: Snapshot) => void;
+  /** The same version computed again: timestamps, confidences and `stale` may have moved. */
+  onRefresh?: (snapshot: Snapshot) => void;
+  onStatus?: (status: Status) => void;
+  /** Messages of the notifications socket, after `listenForAlerts()`. */
+  onAlert?: (message: AlertMessage) => void;
+  /** Every message of the dashboard socket, as it came. */
+  onMessage?: (message: { type: string; [field: string]: unknown }) => void;
+}
+
+export interface Client {
+  /** The newest snapshot, null before the first. */
+  readonly snapshot: Snapshot | null;
+  readonly status: Status;
+  /** Milliseconds since 1970 on the server's clock. */
+  now(): number;
+  /** Tries at once instead of at the next planned attempt. */
+  retry(): void;
+  close(): void;
+  /** Asks for the snapshot now; false when the socket is not open. */
+  requestUpdate(): boolean;
+  /** Seconds between two updates when nothing changes (10–300); false when the socket is not open. */
+  configure(config: { updateInterval: number }): boolean;
+  /** Opens the notifications socket too. */
+  listenForAlerts(): void;
+  overview(): Promise<Overview>;
+  recalculate(options?: { wait?: boolean; idempotencyKey?: string }): Promise<Recalculation>;
+  alerts(): Promise<{ alerts: StoredAlert[]; next: string | null }>;
+  acknowledge(alertId: string): Promise<{ success: boolean; alert_id: string }>;
+  snooze(alertId: string, time: { minutes: number } | { until: string }): Promise<{ success: boolean; alert_id: string }>;
+}
+
+export function connect(options?: Options): Client;
+
+/** Whether version `next` may follow `held`. */
+export function isNewer(next: string, held: string | null | undefined): boolean;
+
+/** An answer that is no success (`status` ≥ 400), or none at all (`status` 0). Every promise above may reject with it. */
+export class ProblemError extends Error {
+  readonly status: number;
+  readonly code: string;
+  readonly title: string;
+  readonly detail: string;
+  readonly requestId: string | null;
+  readonly retryAfterS: number | null;
+}
+
+export interface Status {
+  /**
+   * live: the socket is open. reconnecting: lost a moment ago. offline: out of reach, `retryAt` is the next attempt.
+   * signed-out: the credential is missing or has run out. denied: it is for something else; nothing more is tried.
+   */
+  state: "connecting" | "live" | "reconnecting" | "offline" | "signed-out" | "denied" | "closed";
+  /** Milliseconds since 1970 when `state` began. */
+  since: number;
+  /** Whether the server says that its numbers are not fresh, since when and why. */
+  stale: boolean;
+  staleSince: string | null;
+  reason: string | null;
+  retryAt: number | null;
+  problem: ProblemError | null;
+}
+
+export type Trend = "up" | "down" | "stable";
+export type Level = "critical" | "warning" | "success" | "info";
+
+export interface Unconverted {
+  currency: string;
+  amount: number;
+  documents: number;
+}
+
+export interface Metric {
+  name: string;
+  value: number | null;
+  previous: number | null;
+  change: number | null;
+  change_percent: number | null;
+  trend: Trend;
+  /** Whether the direction is good news; null when it is neither. */
+  good: boolean | null;
+  reason?: string;
+  unit: "money" | "count" | "ratio";
+  amount?: number | null;
+  unconverted: Unconverted[];
+  /** 0..1, the product of `confidence_factors`. */
+  confidence: number;
+  confidence_factors: { sample: number; day: number; fx: number; quality: number };
+  timestamp: string;
+}
+
+export interface Alert {
+  id: string;
+  level: Level;
+  message: string;
+  metric: string;
+  action_required: boolean;
+  timestamp: string;
+  provisional?: boolean;
+}
+
+export interface StoredAlert extends Alert {
+  state: "open" | "acknowledged" | "snoozed" | "cleared";
+  raised_at: string;
+  acknowledged_at: string | null;
+  acknowledged_by: string | null;
+  snoozed_until: string | null;
+  cleared_at: string | null;
+}
+
+export type AlertMessage =
+  | { type: `alert.${"new" | "updated" | "cleared" | "acknowledged" | "snoozed"}`; alert: StoredAlert; timestamp: string; replay?: boolean }
+  | { type: "notification.new"; id: string; level: Level; message: string; timestamp: string };
+
+export interface ScoreComponent {
+  name: "profitability" | "growth" | "cash" | "collections" | "pipeline" | "clients";
+  weight: number;
+  value: number | { overdue_share: number | null; days_over_terms: number | null } | null;
+  points: number | null;
+  reason: string;
+}
+
+interface Envelope {
+  /** `epoch-revision`. */
+  version: string;
+  stale: boolean;
+  user_id: string;
+  as_of: string;
+  computed_at: string;
+  currency: string;
+  timezone: string;
+  basis: "accrual" | "cash";
+}
+
+export interface Snapshot extends Envelope {
+  timestamp: string;
+  name: string | null;
+  /** The tenant's date when it was computed. */
+  local_date: string;
+  state: "ok" | "no_data";
+  data_issues: { code: string; detail: string }[];
+  performance_score: number | null;
+  score: { value: number | null; coverage: number; components: ScoreComponent[] };
+  metrics: Metric[];
+  alerts: Alert[];
+}
+
+export interface Overview extends Envelope {
+  receivables: {
+    outstanding: number | null;
+    customer_credit: number | null;
+    dso_days: number | null;
+    ageing: { bucket: "current" | "1-30" | "31-60" | "61-90" | "90+"; count: number; amount: number | null }[];
+    by_currency: { currency: string; amount: number }[];
+    unconverted: Unconverted[];
+  };
+  series: { date: string; revenue: number | null; expenses: number | null; cash: number | null }[];
+  history: { date: string; pending: number; overdue: number; conversion: number | null; active_clients: number }[];
+  top_clients: { client_id: string | null; name: string | null; revenue: number; share: number | null; documents: number }[];
+  cash_forecast: { date: string; inflow: number; outflow: number; cumulative: number }[];
+  quotes: { open_count: number; open_amount: number | null; won: number; lost: number; conversion: number | null };
+  expense_categories: { category: string | null; amount: number; share: number | null; documents: number }[];
+}
+
+export interface Recalculation {
+  success: boolean;
+  /** Set when the answer did not wait for the computation. */
+  status?: "queued";
+  task_id?: string;
+  message?: string;
+  refresh_results?: { refreshed: boolean; changed: boolean; duration_seconds: number };
+  performance_score?: number | null;
+  timestamp: string;
+}

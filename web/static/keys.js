@@ -1,0 +1,54 @@
+/** Keyboard: one letter per action, switched off in the help dialog for those whom single letters disturb (WCAG 2.1.4). */
+const STORED = "daybook.keys";
+
+/** Calls `actions[key]` for a plain key press outside of text fields and open dialogs. */
+export function listen(actions) {
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing) return;
+    if (event.target.closest("input, textarea, select, [contenteditable], dialog")) return;
+    const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    if (!action || !enabled()) return;
+    event.preventDefault();
+    action();
+  });
+}
+
+export function enabled() {
+  return read(STORED) !== "off";
+}
+
+export function enable(on) {
+  write(STORED, on ? null : "off");
+}
+
+const THEMES = ["system", "light", "dark"];
+
+export function theme() {
+  return document.documentElement.dataset.theme ?? "system";
+}
+
+/** The next of system, light, dark; remembered in this browser. */
+export function nextTheme() {
+  const next = THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length];
+  if (next === "system") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = next;
+  write("daybook.theme", next === "system" ? null : next);
+  return next;
+}
+
+function read(name) {
+  try {
+    return localStorage.getItem(name);
+  } catch {
+    return null;
+  }
+}
+
+function write(name, value) {
+  try {
+    if (value === null) localStorage.removeItem(name);
+    else localStorage.setItem(name, value);
+  } catch {
+    // Without storage a choice lasts until the page is left.
+  }
+}
