@@ -1,23 +1,30 @@
-"""Processes of an earlier run that was killed before it could stop them: each is on record while it runs.
+"""Stops what a killed bin/run could not stop itself. Every process is on record while it runs, under .local/pids.
 
-A record names boot, pid and start time, so that neither a reboot nor a reused pid can make us stop a stranger.
+Two use the record: a watchdog process that outlives a killed bin/run by seconds, and the next start. A record names
+boot, pid and start time, so that neither a reboot nor a reused pid can make us stop a stranger.
 """
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+from cli.local import ROOT
 from cli.processes import kill_group, signal_group
 
 GRACE_S = 10.0
+_PROC = Path("/proc")
 
 
 def record(directory: Path, name: str, pid: int) -> None:
     """Note that `name` runs as `pid`, the leader of its process group."""
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / name).write_text(_identity(pid))
+    (directory / name).write_text(f"{_boot()} {pid} {_started(pid)}")
 
 
 def forget(directory: Path, name: str) -> None:
@@ -25,39 +32,90 @@ def forget(directory: Path, name: str) -> None:
     (directory / name).unlink(missing_ok=True)
 
 
-def stop_leftovers(directory: Path) -> list[str]:
-    """Stop what is on record and still runs, all at once; returns the names. Nobody else may be starting meanwhile."""
-    running: dict[str, int] = {}
-    for path in sorted(directory.glob("*")):
-        pid = _pid(path.read_text())
-        if pid is not None:
-            running[path.name] = pid
-            # PostgreSQL takes SIGINT for "end the sessions and stop", SIGTERM for "wait for the sessions".
-            signal_group(pid, signal.SIGINT if path.name == "postgres" else signal.SIGTERM)
-    deadline = time.monotonic() + GRACE_S
-    while any(signal_group(pid, None) for pid in running.values()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    for pid in running.values():
-        kill_group(pid)
-    for path in directory.glob("*"):
-        path.unlink()
-    return list(running)
-
-
-def _pid(text: str) -> int | None:
-    words = text.split()
-    if len(words) != 3 or not words[1].isdecimal():
-        return None
-    pid = int(words[1])
-    return pid if _identity(pid) == text else None
-
-
-def _identity(pid: int) -> str:
-    """boot id, pid, start time; the start time is empty (never equal to a record) where there is no such process."""
+@contextlib.contextmanager
+def watchdog(directory: Path) -> Iterator[None]:
+    """Have what is still on record stopped as soon as this process ends, even by kill -9."""
+    dog = subprocess.Popen(
+        [sys.executable, "-m", __name__, str(directory)],
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT, start_new_session=True,
+    )  # fmt: skip
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        # The name in field 2 may hold spaces and brackets: count from its closing one. Field 22 is the start time.
-        started = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        yield
+    finally:
+        # The end of its input is what it waits for; the kernel closes the pipe of a killed process just so.
+        dog.communicate()
+
+
+def stop_leftovers(directory: Path) -> list[str]:
+    """Stop what is on record and still runs, all at once; returns the names."""
+    records = {path: path.read_text() for path in sorted(directory.glob("*"))}
+    groups = {path.name: pid for path, text in records.items() if (pid := _group(text)) is not None}
+    for name, pid in groups.items():
+        # PostgreSQL takes SIGINT for "end the sessions and stop", SIGTERM for "wait for the sessions".
+        signal_group(pid, signal.SIGINT if name == "postgres" else signal.SIGTERM)
+    deadline = time.monotonic() + GRACE_S
+    while any(signal_group(pid, None) for pid in groups.values()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    for pid in groups.values():
+        kill_group(pid)
+    for path, text in records.items():
+        with contextlib.suppress(FileNotFoundError):
+            if path.read_text() == text:
+                path.unlink()
+    return list(groups)
+
+
+def _group(text: str) -> int | None:
+    """The process group of a record, None when it is gone or its number belongs to someone else by now."""
+    boot, pid, started = text.split()
+    if boot != _boot():
+        return None
+    leader = int(pid)
+    if _started(leader) == started:
+        return leader
+    if _started(leader) == "gone" and any(_is_ours(path) for path in _members(leader)):
+        return leader
+    return None
+
+
+def _members(group: int) -> Iterator[Path]:
+    for path in _PROC.glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if _fields(path)[2] == str(group):
+                yield path
+
+
+def _is_ours(path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return (path / "cwd").readlink() == ROOT
+    return False
+
+
+def _started(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return _fields(_PROC / str(pid))[19]
+    return "gone"
+
+
+def _fields(path: Path) -> list[str]:
+    """Fields of /proc/PID/stat from the third on: state, parent, group … The name before them may hold anything."""
+    return (path / "stat").read_text().rpartition(")")[2].split()
+
+
+def _boot() -> str:
+    try:
+        return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
     except OSError:
-        return f"unknown {pid}"
-    return f"{boot} {pid} {started}"
+        return "unknown"
+
+
+def main(directory: Path) -> None:
+    """The watchdog: wait for the end of the input, then stop what is on record."""
+    for how in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(how, signal.SIG_IGN)
+    sys.stdin.buffer.read()
+    stop_leftovers(directory)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

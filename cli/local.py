@@ -9,6 +9,7 @@ import hmac
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,10 @@ class Local:
         return self.directory / "pids"
 
     @property
+    def metrics(self) -> Path:
+        return self.directory / "metrics"
+
+    @property
     def _run(self) -> Path:
         return self.directory / "run.json"
 
@@ -56,6 +61,11 @@ class Local:
         self.directory.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
             self.directory.chmod(0o711)
+
+    def clear_metrics(self) -> None:
+        """Forget what the web processes of the last run counted: a counter starts at 0."""
+        shutil.rmtree(self.metrics, ignore_errors=True)
+        self.metrics.mkdir()
 
     def secret(self, purpose: str) -> str:
         """64 hexadecimal digits, other ones for each purpose and each clone, the same at every start."""

@@ -49,6 +49,8 @@ def make_plan(given: Mapping[str, str], local: Local) -> Plan:
     """
     variables = {**given, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{given.get('PATH', os.defpath)}"}
     variables.setdefault("PYTHONUNBUFFERED", "1")
+    # Where prometheus_client shares counts between processes; it would make a directory in /tmp and leave it there.
+    variables.setdefault("PROMETHEUS_MULTIPROC_DIR", str(local.metrics))
     postgres = valkey = None
     if not variables.get("DATABASE_URL"):
         postgres = Postgres(local.postgres, free_port(), password=local.secret("postgres"))

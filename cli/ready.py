@@ -6,10 +6,10 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit, urlunsplit
 
 from cli.supervise import Service, StartFailed
 from cli.tokens import make_token
+from cli.variables import masked
 from shared.errors import StoreUnavailable
 from shared.settings import Settings
 from shared.store import SnapshotReader
@@ -93,12 +93,3 @@ def announcement(settings: Settings, demo: Sequence[DemoTenant], *, show_secrets
     body = "\n".join(f"  {label:<11} {text}" for label, text in lines)
     more = "  Any tenant's token: bin/dash token USER_ID. Ctrl-C stops everything."
     return f"\nDaybook is ready after {took_s:.1f} s: {url}\n\n{body}\n\n{more}\n"
-
-
-def masked(address: str) -> str:
-    """An address without its password."""
-    parts = urlsplit(address)
-    if parts.password is None:
-        return address
-    login = f"{parts.username or ''}:***@"
-    return urlunsplit(parts._replace(netloc=login + parts.netloc.rpartition("@")[2]))

@@ -70,6 +70,8 @@ def run(local: Local) -> None:
     commands = read_procfile(ROOT / "Procfile")
     check_port(plan.settings.host, plan.settings.port)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(leftovers.watchdog(local.pids))
+        local.clear_metrics()
         for service in plan.embedded:
             stack.callback(service.stop)
         start_embedded(plan, local)

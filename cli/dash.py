@@ -1,0 +1,210 @@
+"""`bin/dash`: the operator's commands. Results go to stdout, progress and errors to stderr; errors are one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+import click
+import kombu.exceptions
+import redis
+from rich.console import Console
+from rich.markup import escape
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from cli.local import Local
+from cli.plan import environment
+from cli.progress import progress
+from cli.tokens import make_token
+from cli.variables import effective, env_example
+from shared.errors import ConfigError, DaybookError
+from shared.settings import Settings
+from workers.database import make_engine
+from workers.migrate import migrate as migrate_database
+
+COMPLETION = """\b
+Completion for bash (zsh and fish likewise), typed in the clone:
+  eval "$(_DASH_COMPLETE=bash_source bin/dash)"
+"""
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+MARKS = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}
+MOST_FAILURES_SHOWN = 20
+
+
+class Duration(click.ParamType[int]):
+    """Seconds, given as 90, 90s, 15m, 12h or 7d."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        found = re.fullmatch(r"([1-9][0-9]{0,8})([smhd]?)", str(value), re.ASCII)
+        if found is None:
+            self.fail(f"{value!r} is no duration such as 90s, 15m, 12h or 7d", param, ctx)
+        return int(found[1]) * _UNITS[found[2] or "s"]
+
+
+class NothingRuns(DaybookError):
+    """Neither does bin/run run in this clone nor do the settings say where else. Start it, or set them."""
+
+
+def known_environment() -> dict[str, str]:
+    """The environment and .env; where they name no service, what the bin/run of this clone listens on."""
+    given = environment()
+    if given.get("DATABASE_URL") or given.get("REDIS_URL"):
+        return given
+    return {**given, **Local().running()}
+
+
+def load_settings(known: Mapping[str, str]) -> Settings:
+    """The settings of a command; makes them this process's environment, from which Celery's app is made."""
+    if not known.get("DATABASE_URL") and not known.get("REDIS_URL"):
+        raise NothingRuns("nothing runs here: start bin/run, or set DATABASE_URL and REDIS_URL")
+    os.environ.update(known)
+    return Settings.from_env(known, role="cli")
+
+
+@click.group(epilog=COMPLETION, context_settings={"help_option_names": ["-h", "--help"]})
+def dash() -> None:
+    """Operate Daybook: the bin/run of this clone, or what DATABASE_URL and REDIS_URL name."""
+
+
+@dash.command()
+@click.argument("user_id")
+@click.option("--ttl", type=Duration(), default="12h", show_default=True, help="How long it is good for.")
+def token(user_id: str, ttl: int) -> None:
+    """Print an access token of one tenant, signed with JWT_SECRET_KEY."""
+    print(make_token(user_id, load_settings(known_environment()).jwt, ttl_s=ttl))
+
+
+@dash.command()
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object: {ok, checks: [{name, status, detail, advice}]}."
+)
+def doctor(as_json: bool) -> None:
+    """Look at everything Daybook needs, and say what to do about what is missing. Exit code 1 if anything fails."""
+    from cli.doctor import examine
+
+    console = Console(highlight=False, soft_wrap=True)
+    checks = []
+    for check in examine(known_environment()):
+        checks.append(check)
+        if not as_json:
+            advice = f" [dim]→ {escape(check.advice)}[/]" if check.advice else ""
+            console.print(f"{MARKS[check.status]}  {check.name:<17} {escape(check.detail)}{advice}")
+    healthy = all(check.status != "fail" for check in checks)
+    if as_json:
+        print(json.dumps({"ok": healthy, "checks": [asdict(check) for check in checks]}, indent=2))
+    sys.exit(0 if healthy else 1)
+
+
+@dash.command()
+@click.option("--live", is_flag=True, help="Keep writing plausible new rows instead, until Ctrl-C.")
+@click.option(
+    "--every", type=click.FloatRange(0.05, 3600), default=3.0, show_default=True, help="Seconds between rows."
+)
+@click.option("--yes", is_flag=True, help="Also into a database that bin/run does not own.")
+def demo(live: bool, every: float, yes: bool) -> None:
+    """Load the demo tenants anew, or keep them busy (--live)."""
+    known = known_environment()
+    settings = load_settings(known)
+    if known["DATABASE_URL"] != Local().running().get("DATABASE_URL") and not yes:
+        raise click.UsageError("DATABASE_URL is not the embedded database of this clone; --yes writes the demo there")
+    engine = make_engine(settings.database_url or "")
+    if live:
+        from demo.live import run
+
+        for action in run(engine, interval_s=every, stop=threading.Event()):
+            print(action, flush=True)
+        return
+    from demo.load import load_demo
+
+    with progress() as advance:
+        summary = load_demo(engine, progress=advance)
+    for tenant in summary.tenants:
+        print(f"{tenant.tenant_id:<16} {tenant.documents:>6,} documents  {tenant.name}")
+
+
+@dash.command()
+@click.option("--all", "everyone", is_flag=True, help="Every tenant.")
+@click.argument("user_ids", nargs=-1, metavar="[USER_ID]...")
+def recalculate(everyone: bool, user_ids: tuple[str, ...]) -> None:
+    """Recompute tenants on the workers and wait until all are done. Exit code 1 if any failed."""
+    from cli.recalculation import recalculate as recalculate_tenants
+
+    if everyone == bool(user_ids):
+        raise click.UsageError("name the tenants, or say --all")
+    settings = load_settings(known_environment())
+    ids = _tenant_ids(settings) if everyone else list(dict.fromkeys(user_ids))
+    with progress() as advance:
+        report = recalculate_tenants(ids, queue="sweep" if everyone else "commands", advance=advance)
+    print(report)
+    for outcome in report.failures[:MOST_FAILURES_SHOWN]:
+        print(f"  {outcome.tenant_id}: {outcome.reason or outcome.status}", file=sys.stderr)
+    sys.exit(1 if report.failures else 0)
+
+
+@dash.command()
+def migrate() -> None:
+    """Bring the schema dashboard up to date."""
+    settings = load_settings(known_environment())
+    engine = make_engine(settings.database_url or "")
+    migrate_database(engine)
+    with engine.connect() as connection:
+        revision = connection.execute(text("SELECT version_num FROM dashboard.schema_version")).scalar_one()
+    print(f"schema dashboard is at revision {revision}")
+
+
+@dash.command()
+@click.option("--example", is_flag=True, help="The text of .env.example instead.")
+def config(example: bool) -> None:
+    """Print every setting as it holds here, secrets masked. Exit code 2 if any is missing or malformed."""
+    if example:
+        print(env_example(), end="")
+        return
+    known = known_environment()
+    print(effective(known))
+    for role in ("web", "cli"):
+        Settings.from_env(known, role=role)
+
+
+def _tenant_ids(settings: Settings) -> list[str]:
+    with make_engine(settings.database_url or "").connect() as connection:
+        return [*connection.execute(text("SELECT tenant_id FROM dashboard.tenant ORDER BY tenant_id")).scalars()]
+
+
+def main() -> None:
+    """Run the command; whatever fails ends in one line on stderr and an exit code other than 0."""
+    try:
+        dash.main(prog_name="bin/dash", complete_var="_DASH_COMPLETE")
+    except ConfigError as error:
+        _fail("\n  ".join(["these settings are missing or malformed:", *error.problems]), code=2)
+    except DaybookError as error:
+        _fail(str(error))
+    except SQLAlchemyError as error:
+        _fail(f"the database refuses: {str(getattr(error, 'orig', None) or error).splitlines()[0]}")
+    except (redis.RedisError, kombu.exceptions.OperationalError) as error:
+        _fail(f"Redis does not answer: {error}")
+    except BrokenPipeError:
+        # The reader went away (`bin/dash config | head`); there is nobody left to tell.
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        _fail(f"{error.strerror}: {error.filename}" if error.filename else str(error))
+
+
+def _fail(words: str, code: int = 1) -> None:
+    print(f"bin/dash: {words}", file=sys.stderr)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""`bin/dash recalculate`: sends the tenants to the workers in batches and waits until all are done."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+from celery.exceptions import TimeoutError as NoResult
+
+from shared.errors import DaybookError
+from shared.outcomes import Outcome, Recalculation
+
+# A batch takes well below a second; silence for so long means that no worker is there.
+SILENCE_S = 60.0
+
+
+class NoWorkerAnswers(DaybookError):
+    """No result came back in time. Is a worker running (bin/dash doctor)? What was sent expires by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What became of the tenants, and how long it took."""
+
+    outcomes: tuple[Outcome, ...]
+    seconds: float
+
+    @property
+    def failures(self) -> list[Outcome]:
+        """Tenants that have no fresh snapshot now."""
+        return [outcome for outcome in self.outcomes if outcome.status in ("failed", "unknown")]
+
+    def __str__(self) -> str:
+        counts = Counter(outcome.status for outcome in self.outcomes)
+        parts = ", ".join(f"{count:,} {status}" for status, count in counts.most_common())
+        rate = len(self.outcomes) / self.seconds if self.seconds else 0.0
+        return f"{len(self.outcomes):,} tenants in {self.seconds:.1f} s, {rate:,.0f} per second ({parts or 'nothing to do'})"
+
+
+def recalculate(tenant_ids: Sequence[str], *, queue: str, advance: Callable[[str, int, int], None]) -> Report:
+    """Recompute these tenants on the workers; raises NoWorkerAnswers when nothing comes back.
+
+    The environment must hold the settings: the Celery app is made from it when it is imported.
+    """
+    from workers.tasks import BATCH_SIZE
+    from workers.tasks import recalculate as task
+
+    started = time.monotonic()
+    sent = [
+        task.apply_async(args=[list(tenant_ids[at : at + BATCH_SIZE])], queue=queue, expires=SILENCE_S * 5)
+        for at in range(0, len(tenant_ids), BATCH_SIZE)
+    ]
+    outcomes: list[Outcome] = []
+    for at, result in enumerate(sent):
+        advance("recalculating", len(outcomes), len(tenant_ids))
+        batch = tenant_ids[at * BATCH_SIZE : (at + 1) * BATCH_SIZE]
+        try:
+            answer = result.get(timeout=SILENCE_S, propagate=False)
+        except NoResult:
+            raise NoWorkerAnswers("no worker answered within a minute; bin/dash doctor may know why") from None
+        outcomes += _outcomes(batch, answer)
+    advance("recalculating", len(tenant_ids), len(tenant_ids))
+    return Report(outcomes=tuple(outcomes), seconds=time.monotonic() - started)
+
+
+def _outcomes(batch: Sequence[str], answer: object) -> Sequence[Outcome]:
+    if isinstance(answer, BaseException):
+        return [Outcome(tenant_id=tenant_id, status="failed", reason=str(answer)) for tenant_id in batch]
+    return msgspec.convert(answer, Recalculation).outcomes
