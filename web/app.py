@@ -17,7 +17,7 @@ from shared.logs import configure_logging
 from shared.redis_client import connect
 from shared.settings import Settings
 from shared.store import SnapshotReader
-from web import cors, health, problems, recalculation, snapshots
+from web import cors, health, pages, problems, recalculation, snapshots
 from web.auth import Auth
 from web.circuit import Circuit
 from web.commands import Commands
@@ -79,7 +79,7 @@ def create_app(
     problems.register(app)
     _watch_requests(app, services)
     cors.register(app, settings)
-    for part in (snapshots, recalculation, health):
+    for part in (snapshots, recalculation, health, pages):
         part.register(app, services)
     return app
 
