@@ -17,7 +17,7 @@ from shared.logs import configure_logging
 from shared.redis_client import connect
 from shared.settings import Settings
 from shared.store import SnapshotReader
-from web import cors, health, pages, problems, recalculation, snapshots
+from web import cors, health, pages, problems, recalculation, snapshots, sockets, streams
 from web.auth import Auth
 from web.circuit import Circuit
 from web.commands import Commands
@@ -28,6 +28,7 @@ from web.limits import Limiter
 from web.metrics import Metrics
 from web.requests import MAX_BODY_BYTES, check_envelope
 from web.services import Services
+from web.snapshots import Snapshots
 from web.tokens import Tokens
 
 log = structlog.get_logger()
@@ -79,8 +80,11 @@ def create_app(
     problems.register(app)
     _watch_requests(app, services)
     cors.register(app, settings)
-    for part in (snapshots, recalculation, health, pages):
+    for part in (recalculation, health, pages):
         part.register(app, services)
+    found = Snapshots(services)
+    for live_part in (snapshots, streams, sockets):
+        live_part.register(app, services, found)
     return app
 
 

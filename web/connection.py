@@ -78,10 +78,13 @@ class Connection:
 
     def left(self) -> bool:
         """Whether the client closed its side; what it sent beyond its request is dropped (for one-way streams)."""
+        self._socket.setblocking(False)
         try:
             self.receive()
         except ClientGone:
             return True
+        finally:
+            self.lend()
         return False
 
     def wait_writable(self) -> None:
@@ -100,8 +103,8 @@ class Connection:
                 raise
             rest = self._push(rest)
 
-    def set_blocking(self) -> None:
-        """Hand the socket back to a server that writes by itself, bounded by the same deadline."""
+    def lend(self) -> None:
+        """Let the server write by itself, bounded by the same deadline."""
         self._socket.settimeout(WRITE_DEADLINE_S)
 
     def part(self, last: bytes = b"") -> None:
@@ -122,9 +125,10 @@ class Connection:
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def release(self) -> None:
-        """Give the event loop's watcher back; the connection cannot be waited for any more."""
+        """Leave the socket as it was; the connection cannot be waited for any more."""
         self._readable.stop()
         self._readable.close()
+        self._socket.settimeout(None)
 
     def _push(self, data: memoryview) -> memoryview:
         try:
@@ -135,15 +139,14 @@ class Connection:
             raise ClientGone(str(error)) from error
 
     def _wait_writable(self, deadline: float) -> None:
-        while True:
-            left_s = deadline - time.monotonic()
-            if left_s <= 0 or self._hurry():
-                raise TooSlow
+        while (left_s := deadline - time.monotonic()) > 0:
             try:
                 wait_write(self._socket.fileno(), timeout=min(left_s, SLICE_S))
                 return
             except TimeoutError:
-                continue
+                if self._hurry():
+                    break
+        raise TooSlow
 
     def _last_words(self, rest: memoryview) -> None:
         """Let the kernel take the rest of a message, so that a close frame can follow it on a frame's boundary."""

@@ -78,6 +78,13 @@ class JsonLogger(Logger):  # type: ignore[misc]
 logger_class = JsonLogger
 
 
+def post_worker_init(worker: Worker) -> None:
+    """End cleanly and soon on SIGTERM, whatever is open."""
+    from web import drain
+
+    drain.watch(worker)
+
+
 def child_exit(_: Arbiter, worker: Worker) -> None:
     """Forget the gauges of a process that is gone."""
     if MULTIPROCESS_DIR in os.environ:

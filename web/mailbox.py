@@ -65,6 +65,10 @@ class Subscription:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the subscription."""
         self._close(self)
 
     def request(self) -> None:
@@ -78,14 +82,6 @@ class Subscription:
             return update
         status, self._status = self._status, None
         return status
-
-    def wait(self, timeout_s: float) -> Update | Staleness | None:
-        """What waits, or what arrives within the time."""
-        if (found := self.take()) is None:
-            self.wake.wait(timeout_s)
-            self.wake.clear()
-            found = self.take()
-        return found
 
     def post(self, update: Update) -> None:
         """Put a snapshot in, in place of one that was not taken yet."""

@@ -89,9 +89,8 @@ def _is_behind(stored: Version | None, held: Version | None) -> bool:
     return stored is not None and held is not None and stored != held and not stored.replaces(held)
 
 
-def register(app: Flask, services: Services) -> None:
+def register(app: Flask, services: Services, snapshots: Snapshots) -> None:
     """The two forms of the snapshot."""
-    snapshots = Snapshots(services)
     routes: tuple[tuple[str, Form], ...] = (
         ("/api/dashboard/realtime/aggregate/", "snapshot"),
         ("/api/dashboard/overview/", "overview"),

@@ -1,0 +1,143 @@
+"""WebSocket /ws/dashboard/{user_id}/: snapshots as they change, and the client's wishes. Source: SPEC 7."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+from typing import Any
+
+from flask import Blueprint, Flask, Response, g, request
+from flask_sock import Sock
+from simple_websocket import Server
+
+from web import problems
+from web.admission import Admission, Doorkeeper
+from web.clock import from_epoch_s, now
+from web.connection import Connection
+from web.freshness import Staleness
+from web.mailbox import Subscription, Update
+from web.messages import (
+    BadMessage,
+    Config,
+    ConfigurationUpdated,
+    Configure,
+    ConnectionEstablished,
+    DashboardMessage,
+    DashboardStatus,
+    RequestUpdate,
+)
+from web.problems import BadRequest
+from web.requests import query
+from web.services import Services
+from web.session import Session
+from web.snapshots import Snapshots
+from web.websocket import SOCK_SERVER_OPTIONS, WebSocket
+
+_VERSION = "13"
+
+
+class DashboardSession(Session):
+    """Sends the newest snapshot at once, at every change, and `update_interval` seconds after the last at the latest."""
+
+    kind = DashboardMessage
+
+    def __init__(self, *args: Any, services: Services, **kwargs: Any) -> None:
+        super().__init__(*args, auth=services.auth, hub=services.hub, settings=services.settings, **kwargs)
+        self._bounds = services.settings.intervals
+        self._interval_s = self._bounds.default_s
+        self._sent_at = time.monotonic()
+
+    def open(self) -> None:
+        self.send(
+            ConnectionEstablished(user_id=self.caller.tenant_id, update_interval=self._interval_s, timestamp=now())
+        )
+        self.deliver()
+
+    def answer(self, message: Any) -> None:
+        if isinstance(message, RequestUpdate):
+            self.subscription.request()
+        elif isinstance(message, Configure):
+            self._configure(message.config.update_interval)
+
+    def deliver(self) -> None:
+        while (news := self.subscription.take()) is not None:
+            if isinstance(news, Update):
+                self.socket.send(news.frame)
+                self._sent_at = time.monotonic()
+            else:
+                self.send(_status(news))
+        if self.due_in_s() <= 0:
+            # The answer comes through the mailbox, or when Redis is back; asking again before that gains nothing.
+            self._sent_at = time.monotonic()
+            self.subscription.request()
+
+    def due_in_s(self) -> float:
+        return self._sent_at + self._interval_s - time.monotonic()
+
+    def _configure(self, interval_s: int) -> None:
+        if not self._bounds.min_s <= interval_s <= self._bounds.max_s:
+            raise BadMessage("out_of_range", f"update_interval is from {self._bounds.min_s} to {self._bounds.max_s}")
+        self._interval_s = interval_s
+        self.send(ConfigurationUpdated(config=Config(update_interval=interval_s)))
+
+
+def _status(staleness: Staleness) -> DashboardStatus:
+    since = None if staleness.since_ms is None else from_epoch_s(staleness.since_ms / 1000)
+    return DashboardStatus(stale=staleness.stale, since=since, reason=staleness.reason)
+
+
+def register(app: Flask, services: Services, snapshots: Snapshots) -> None:
+    """The sockets' routes. What is refused is refused before the upgrade, as plain HTTP."""
+    app.config["SOCK_SERVER_OPTIONS"] = SOCK_SERVER_OPTIONS
+    doorkeeper = Doorkeeper(services, snapshots)
+    blueprint = Blueprint("sockets", __name__)
+    sock = Sock()
+
+    @blueprint.before_request
+    def admit() -> Response | None:
+        query(request)
+        if (refusal := _check_handshake()) is not None:
+            return refusal
+        g.admission = doorkeeper.admit("socket", user_id=(request.view_args or {}).get("user_id"))
+        return None
+
+    @blueprint.teardown_request
+    def leave(_: BaseException | None) -> None:
+        if "admission" in g:
+            g.admission.lease.release()
+
+    @sock.route("/ws/dashboard/<user_id>/", bp=blueprint)  # type: ignore[untyped-decorator]
+    def dashboard(server: Server, user_id: str) -> None:
+        admission: Admission = g.admission
+        with services.hub.subscribe(user_id) as subscription:
+            _serve(server, subscription, admission)
+
+    def _serve(server: Server, subscription: Subscription, admission: Admission) -> None:
+        connection = Connection(server.sock, subscription.wake, hurry=lambda: services.hub.draining)
+        # From here on flask-sock and simple-websocket have nothing to say: `connected` would have them write.
+        server.connected = False
+        try:
+            DashboardSession(WebSocket(connection), subscription, admission.caller, services=services).run()
+        finally:
+            connection.release()
+
+    app.register_blueprint(blueprint)
+
+
+def _check_handshake() -> Response | None:
+    """RFC 6455, 4.2.1. Without an Upgrade the request does not even come here: the route does not match."""
+    if request.headers.get("Sec-WebSocket-Version") != _VERSION:
+        response = problems.answer(426, "upgrade_required", "WebSocket version 13 is spoken here.")
+        response.headers["Sec-WebSocket-Version"] = _VERSION
+        response.headers["Upgrade"] = "websocket"
+        return response
+    try:
+        key = base64.b64decode(request.headers.get("Sec-WebSocket-Key", ""), validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) != 16 or request.method != "GET":
+        raise BadRequest("The WebSocket handshake is malformed.", code="bad_handshake")
+    # Compression would cost each socket more memory than all the rest of it.
+    request.environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
+    return None
