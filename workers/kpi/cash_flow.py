@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from workers.facts import TenantFacts
 from workers.kpi.flows import Entry, Flow, collect, merged
-from workers.kpi.money import Converter
+from workers.kpi.money import Converter, finite
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +19,16 @@ class CashMovements:
 
 
 def cash_movements(facts: TenantFacts, converter: Converter) -> CashMovements:
-    """Every movement of money, in base units, not rounded; whatever the tenant's basis."""
+    """Every movement of money, in base units, not rounded; whatever the tenant's basis.
+
+    Raises ValueError for an amount that is no number.
+    """
     entries_in: list[Entry] = []
     entries_out: list[Entry] = []
     for payment in facts.payments:
         entry = Entry(payment.day, payment.currency, payment.amount, payment.documents)
         (entries_in if payment.kind == "payment" else entries_out).append(entry)
     for paid in facts.paid_expenses:
-        entries_out.append(Entry(paid.day, paid.currency, -paid.gross, paid.documents, paid.anomalies))
+        entries_out.append(Entry(paid.day, paid.currency, -finite(paid.gross), paid.documents, paid.anomalies))
     money_in, money_out = collect(entries_in, converter), collect(entries_out, converter)
     return CashMovements(money_in, money_out, merged(money_in, money_out))

@@ -57,6 +57,6 @@ def merged(one: Flow, other: Flow) -> Flow:
     """Both flows as one."""
     days = one.by_day.keys() | other.by_day.keys()
     return Flow(
-        {day: one.by_day.get(day, _NOTHING) + other.by_day.get(day, _NOTHING) for day in days},
+        {day: summed((one.by_day.get(day, _NOTHING), other.by_day.get(day, _NOTHING))) for day in days},
         one.left_out.plus(other.left_out),
     )

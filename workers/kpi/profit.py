@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from workers.kpi.days import Period
 from workers.kpi.flows import Flow
-from workers.kpi.totals import Leftovers, Total
+from workers.kpi.totals import Leftovers, Total, summed
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Profit:
 
     def documents(self, period: Period) -> Total:
         """The documents of both sides together, for the confidence; their summed amount means nothing."""
-        return self.revenue.total(period) + self.expenses.total(period)
+        return summed((self.revenue.total(period), self.expenses.total(period)))
 
     @property
     def left_out(self) -> Leftovers:

@@ -32,18 +32,20 @@ class Total:
         """The sum; 0 without documents, None when documents are there but none could be converted."""
         return None if self.documents and not self.convertible else self.amount
 
-    def __add__(self, other: Total) -> Total:
-        return Total(
-            self.amount + other.amount,
-            self.documents + other.documents,
-            self.convertible + other.convertible,
-            self.anomalies + other.anomalies,
-        )
+    def include(self, other: Total) -> None:
+        """Add another total's sum and documents to this one."""
+        self.amount += other.amount
+        self.documents += other.documents
+        self.convertible += other.convertible
+        self.anomalies += other.anomalies
 
 
 def summed(totals: Iterable[Total]) -> Total:
-    """All of them together."""
-    return sum(totals, Total())
+    """All of them together, as a new total."""
+    whole = Total()
+    for total in totals:
+        whole.include(total)
+    return whole
 
 
 class Leftovers:

@@ -117,7 +117,7 @@ def test_pending_and_overdue_look_at_all_open_invoices() -> None:
     )
     for name in (PENDING, OVERDUE):
         factors = metric(given, name).confidence_factors
-        assert (factors.sample, factors.day, factors.fx, factors.quality) == (sample(8), 1, D("0.75"), D("0.75"))
+        assert (factors.sample, factors.day, factors.fx, factors.quality) == (sample(8), D(1), D("0.75"), D("0.75"))
 
 
 def test_an_open_invoice_with_a_rate_of_its_own_is_convertible() -> None:
@@ -135,7 +135,7 @@ def test_conversion_looks_at_the_quotes_decided_in_its_90_days() -> None:
         )
     )
     factors = metric(given, CONVERSION).confidence_factors
-    assert (factors.sample, factors.day, factors.fx, factors.quality) == (sample(6), 1, D("0.5"), D("0.5"))
+    assert (factors.sample, factors.day, factors.fx, factors.quality) == (sample(6), D(1), D("0.5"), D("0.5"))
 
 
 def test_activity_looks_at_what_makes_a_client_active() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -63,7 +64,7 @@ def test_what_cannot_be_computed_stays_so() -> None:
 @pytest.mark.parametrize("text", NOT_NUMBERS)
 def test_nan_and_infinity_are_refused_where_money_is_made(text: str) -> None:
     converter = Converter(base="USD", today=TODAY, rates={("EUR", TODAY): D(1)})
-    for refusing in (
+    attempts: list[Callable[[], object]] = [
         lambda: money(D(text), "USD"),
         lambda: trim(D(text)),
         lambda: converter.flow(D(text), "USD", TODAY),
@@ -72,7 +73,8 @@ def test_nan_and_infinity_are_refused_where_money_is_made(text: str) -> None:
         lambda: converter.balance(D(text), "USD"),
         lambda: converter.balance(D(1), "GBP", D(text)),
         lambda: Converter(base="USD", today=TODAY, rates={("EUR", TODAY): D(text)}).balance(D(1), "EUR"),
-    ):
+    ]
+    for refusing in attempts:
         with pytest.raises(ValueError, match="not an amount"):
             refusing()
 

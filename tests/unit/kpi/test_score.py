@@ -95,8 +95,8 @@ def test_points_are_linear_between_the_anchors_and_clamped(
     anchors: Anchors, zero_at: str, full_at: str, middle: str
 ) -> None:
     low, high = D(zero_at), D(full_at)
-    assert (anchors.points(low), anchors.points(D(middle)), anchors.points(high)) == (0, 50, 100)
-    assert (anchors.points(low - (high - low)), anchors.points(high + (high - low))) == (0, 100)
+    assert (anchors.points(low), anchors.points(D(middle)), anchors.points(high)) == (D(0), D(50), D(100))
+    assert (anchors.points(low - (high - low)), anchors.points(high + (high - low))) == (D(0), D(100))
 
 
 def test_the_weights_make_one() -> None:
