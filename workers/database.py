@@ -32,7 +32,7 @@ def make_engine(url: str, *, pool_size: int = 2) -> Engine:
             "connect_timeout": CONNECT_TIMEOUT_S,
             "prepare_threshold": None,
             "application_name": "daybook",
-            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC",
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC -c jit=off",
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 2,
