@@ -8,6 +8,9 @@ from decimal import Decimal
 SATURDAY_SUNDAY = frozenset({5, 6})
 FRIDAY_SATURDAY = frozenset({4, 5})
 
+# Invoices a working day of a business for which costs, retainers and quotes are written down; others go by its pace.
+USUAL_PACE = 1.5
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Business:
@@ -37,9 +40,11 @@ class Business:
     clients: tuple[str, ...] = ()
     anomalies: bool = False
 
+    @property
+    def pace(self) -> Decimal:
+        """How busy it is, as a multiple of the usual."""
+        return Decimal(self.invoices_per_day / USUAL_PACE)
 
-# The pace at which the costs are written down.
-USUAL_PACE = 1.5
 
 # Monthly retainers: place of the client in the list, and the fee in `typical`.
 RETAINERS = ((0, Decimal("1.4")), (3, Decimal("1.0")), (5, Decimal("0.8")))

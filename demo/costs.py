@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
 
-from demo.businesses import RETAINERS, USUAL_PACE
+from demo.businesses import RETAINERS
 from demo.ledger import EARLY_SHARE, Ledger, in_cents
 from demo.rows import Recurring
 
@@ -16,7 +16,7 @@ from demo.rows import Recurring
 class Cost:
     """Something a business buys regularly: on a weekday (Monday is 0), or on a day of the month.
 
-    units: of `typical`, for a business with `USUAL_PACE` invoices a day. net_days: until it is paid. taxed: with tax on top.
+    units: of `typical`, for a business of the usual pace. net_days: until it is paid. taxed: with tax on top.
     """
 
     category: str
@@ -30,8 +30,8 @@ class Cost:
 
 
 COSTS = (
-    Cost(category="Salaries", vendor="Studio payroll", units=Decimal("2.2"), weekday=1, taxed=False, contract=True),
-    Cost(category="Salaries", vendor="Workshop payroll", units=Decimal("2.2"), weekday=3, taxed=False, contract=True),
+    Cost(category="Salaries", vendor="Studio payroll", units=Decimal("2.7"), weekday=1, taxed=False, contract=True),
+    Cost(category="Salaries", vendor="Workshop payroll", units=Decimal("2.7"), weekday=3, taxed=False, contract=True),
     Cost(category="Advertising", vendor="Brightline Ads", units=Decimal("0.45"), weekday=0, net_days=14),
     Cost(category="Software", vendor="Cloudworks Hosting", units=Decimal("0.25"), weekday=2),
     Cost(category="Contractors", vendor="Freelance Pool", units=Decimal("0.9"), weekday=4, net_days=14),
@@ -69,17 +69,13 @@ def _spend(ledger: Ledger, chance: Random, day: date, cost: Cost, times: int) ->
     share = Decimal(EARLY_SHARE) if times > 1 else Decimal(1)
     ledger.expense(
         day,
-        cost.units * _pace(ledger) * jitter * times * share,
+        cost.units * ledger.business.pace * jitter * times * share,
         cost.category,
         cost.vendor,
         net_days=cost.net_days,
         taxed=cost.taxed,
         recurring_id=_template_id(cost) if cost.contract else None,
     )
-
-
-def _pace(ledger: Ledger) -> Decimal:
-    return Decimal(ledger.business.invoices_per_day / USUAL_PACE)
 
 
 def _template_id(cost: Cost) -> str:
@@ -90,12 +86,20 @@ def plan(ledger: Ledger) -> None:
     """A template for each retainer and contract, one that has ended and one that stands still."""
     today = ledger.today
     for number, (_, units) in enumerate(RETAINERS, start=1):
-        _template(ledger, f"REC-RETAINER-{number}", "invoice", units, "month", _next(today, month_day=1), terms_days=14)
+        _template(
+            ledger,
+            f"REC-RETAINER-{number}",
+            "invoice",
+            units * ledger.business.pace,
+            "month",
+            _next(today, month_day=1),
+            terms_days=14,
+        )
     for cost in COSTS:
         if cost.contract:
             unit = "week" if cost.month_day is None else "month"
             next_on = _next(today, month_day=cost.month_day, weekday=cost.weekday)
-            _template(ledger, _template_id(cost), "expense", cost.units * _pace(ledger), unit, next_on)
+            _template(ledger, _template_id(cost), "expense", cost.units * ledger.business.pace, unit, next_on)
     ended = today - timedelta(30)
     _template(ledger, "REC-ENDED", "expense", Decimal("0.1"), "month", ended, ends_on=ended)
     _template(ledger, "REC-PAUSED", "invoice", Decimal(1), "week", today + timedelta(3), active=False)

@@ -20,6 +20,7 @@ RECENT_DAYS = 90
 WEEKEND_SHARE = 0.5
 QUOTE_EVERY_DAYS = 4
 QUOTE_HISTORY_DAYS = 180
+QUOTE_SIZE = Decimal("1.2")
 TERMS_DAYS = (14, 14, 30, 30, 45)
 SIZES = tuple(map(Decimal, ("0.4", "0.6", "0.8", "1", "1.2", "1.6", "2.2")))
 
@@ -53,7 +54,8 @@ def _sell(ledger: Ledger, day: date) -> None:
     age = (ledger.today - day).days
     if day.day == 1:
         for place, units in RETAINERS:
-            _collect(ledger, chance, ledger.invoice(day, units, ledger.books.clients[place].client_id, terms_days=14))
+            client_id = ledger.books.clients[place].client_id
+            _collect(ledger, chance, ledger.invoice(day, units * business.pace, client_id, terms_days=14))
     usual = business.invoices_per_day * (EARLY_SHARE if age > RECENT_DAYS else 1)
     if day.weekday() in business.weekend:
         usual *= WEEKEND_SHARE
@@ -136,7 +138,7 @@ def _offer(ledger: Ledger) -> None:
     for age in range(QUOTE_HISTORY_DAYS, -1, -QUOTE_EVERY_DAYS):
         issued = ledger.today - timedelta(age)
         chance = _chance(ledger, "quotes", issued)
-        client_id, units = usual_client(ledger, chance), chance.choice(SIZES) * 2
+        client_id, units = usual_client(ledger, chance), chance.choice(SIZES) * QUOTE_SIZE * ledger.business.pace
         decided_on, fate = issued + timedelta(chance.randint(4, 21)), chance.random()
         if fate >= 0.9 or decided_on > ledger.today:
             # Never answered: it expires by itself when its time is over.
