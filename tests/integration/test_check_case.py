@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -12,8 +11,8 @@ import pytest
 from sqlalchemy import Engine
 
 from shared.snapshot import CASH_FLOW, EXPENSES, OVERDUE, PENDING, PROFIT, REVENUE
+from tests.calculations import agreed
 from tests.rows import add_tenant
-from workers.independent import Expected, expected
 
 DAY = timedelta(days=1)
 TODAY = date(2026, 3, 11)
@@ -47,13 +46,6 @@ def add_check_case(db: psycopg.Connection, basis: str) -> None:
     a.expense(TODAY, 100, currency="GBP")
 
 
-Calculate = Callable[[Engine], Expected]
-
-
-def independently(engine: Engine) -> Expected:
-    return expected(engine, "A", now=NOW)
-
-
 @dataclass(frozen=True)
 class Case:
     """Numbers of one basis."""
@@ -75,7 +67,7 @@ CASH = Case("cash", ("2272.73", "1000", "127.3"), ("600", "200"), ("1672.73", "8
 def test_check_case_has_the_numbers_of_the_specification(db: psycopg.Connection, engine: Engine, case: Case) -> None:
     add_check_case(db, case.basis)
 
-    shown = independently(engine)
+    shown = agreed(engine, "A", NOW)
 
     metrics = shown.metrics
     pairs = {name: (metrics[name].value, metrics[name].previous) for name in (EXPENSES, PROFIT, CASH_FLOW)}

@@ -16,7 +16,7 @@ from shared.currency import exponent
 from shared.snapshot import BUCKETS, DASHBOARD, OVERDUE, PROFIT, REVENUE, SYSTEM, Level
 from workers.independent.balances import OpenInvoice, customer_credit, open_invoices
 from workers.independent.books import DAY, Books, open_books
-from workers.independent.flows import cash_flow, expenses, profit_total, revenue
+from workers.independent.flows import cash_flow, expenses, revenue
 from workers.independent.items import Item, Unconverted, rounded, total, unconverted
 from workers.independent.metrics import Metric, metrics
 from workers.independent.score import DAYS_PLACES, Score, dso_days, score
@@ -95,20 +95,20 @@ def expected(source: Connection | Engine, tenant_id: str, *, now: datetime) -> E
         local_date=books.today,
         score=score(books, owed),
         metrics=by_name,
-        alerts=_alerts(books, owed, by_name[REVENUE]),
+        alerts=_alerts(books, by_name),
         receivables=_receivables(books, owed),
         series=_series(books),
     )
 
 
-def _alerts(books: Books, owed: Sequence[OpenInvoice], income: Metric) -> list[tuple[Level, str]]:
+def _alerts(books: Books, by_name: Mapping[str, Metric]) -> list[tuple[Level, str]]:
+    """The rules that hold; they look at the values that are shown, so a loss that rounds to nothing is none."""
     alerts: list[tuple[Level, str]] = [("warning", SYSTEM)] * books.unknown_settings
-    profit_today = profit_total(books, books.today, books.today)
-    if profit_today is not None and profit_today < 0:
+    if (by_name[PROFIT].value or 0) < 0:
         alerts.append(("critical", PROFIT))
-    if sum(invoice.overdue for invoice in owed) > OVERDUE_ALERT_ABOVE:
+    if (by_name[OVERDUE].value or 0) > OVERDUE_ALERT_ABOVE:
         alerts.append(("warning", OVERDUE))
-    if income.trend == "up" and income.confidence >= SUCCESS_CONFIDENCE:
+    if by_name[REVENUE].trend == "up" and by_name[REVENUE].confidence >= SUCCESS_CONFIDENCE:
         alerts.append(("success", REVENUE))
     if not any(close.local_date < books.today for close in books.closes):
         alerts.append(("info", DASHBOARD))
