@@ -125,7 +125,8 @@ def _about_metrics(facts: TenantFacts, metrics: Sequence[Metric], thresholds: Th
 def _about_settings(facts: TenantFacts) -> Iterator[Alert]:
     details = {issue.code: issue.detail for issue in facts.tenant.issues}
     for code, detail in sorted(details.items()):
-        yield _alert(facts, "data_issue", SYSTEM, "warning", detail, subject=code)
+        message = f"Please check the settings: {detail}."
+        yield _alert(facts, "data_issue", SYSTEM, "warning", message, subject=code)
 
 
 def _about_the_first_day(facts: TenantFacts) -> Iterator[Alert]:

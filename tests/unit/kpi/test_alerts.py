@@ -126,13 +126,13 @@ def test_the_first_snapshot_is_told_until_local_midnight(closes: tuple[object, .
 
 def test_what_is_wrong_with_the_settings_is_a_warning_each() -> None:
     issues = (
-        DataIssue(code="unknown_timezone", detail="No such time zone: Mars/Olympus."),
-        DataIssue(code="unknown_basis", detail="No such basis: barter."),
+        DataIssue(code="unknown_timezone", detail="there is no time zone 'Mars/Olympus'; UTC is used instead"),
+        DataIssue(code="unknown_basis", detail="there is no basis 'barter'; accrual is used instead"),
     )
     given = replace(facts(closes=KNOWN), tenant=tenant(issues=issues))
     found = alerts_of(given)
     assert [(alert.level, alert.metric, alert.action_required) for alert in found] == [("warning", "System", True)] * 2
-    assert {alert.message for alert in found} == {issue.detail for issue in issues}
+    assert {alert.message for alert in found} == {f"Please check the settings: {issue.detail}." for issue in issues}
     assert len({alert.id for alert in found}) == 2
     assert computed(given).snapshot.data_issues == issues
 

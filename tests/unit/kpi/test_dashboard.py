@@ -127,7 +127,8 @@ SPOILED: list[tuple[str, Callable[[str], Any]]] = [
 @pytest.mark.parametrize(("where", "spoil"), SPOILED)
 @pytest.mark.parametrize("text", ["NaN", "sNaN", "Infinity", "-Infinity"])
 def test_nan_and_infinity_are_refused_wherever_they_stand(where: str, spoil: Callable[[str], Any], text: str) -> None:
-    given = facts(**{where: (spoil(text),)})
+    broken: dict[str, Any] = {where: (spoil(text),)}
+    given = facts(**broken)
     with pytest.raises(ValueError, match="not an amount"):
         computed(given)
 
