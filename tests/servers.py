@@ -10,10 +10,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import msgspec
 import redis
@@ -29,10 +29,7 @@ from tests.tokens import SECRET
 PROJECT = Path(__file__).parents[1]
 READY_WITHIN_S = 20.0
 
-
-def free_to_use(port: int | None) -> int:
-    """The port asked for, or any."""
-    return port or free_port()
+T = TypeVar("T")
 
 
 @dataclass
@@ -79,7 +76,7 @@ class WebServer:
     port: int | None = None
 
     def __enter__(self) -> Self:
-        self.port = free_to_use(self.port)
+        self.port = self.port or free_port()
         self.client = redis.Redis.from_url(self.redis_url)
         self.beat = Beat(self.client, self.keys)
         if self.beating:
@@ -111,18 +108,11 @@ class WebServer:
 
     def start(self) -> None:
         """Start the process and wait until it answers."""
-        environment = {
-            **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
-            "REDIS_URL": self.redis_url,
-            "DASHBOARD_KEY_PREFIX": self.keys.prefix,
-            "JWT_SECRET_KEY": SECRET,
-            "PORT": str(self.port),
-            **self.env,
-        }
+        environment = _environment(self.redis_url, self.keys) | {"JWT_SECRET_KEY": SECRET, "PORT": str(self.port)}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "-c", "web/gunicorn_config.py", "web.app:create_app_from_env()"],
-            cwd=PROJECT, env=environment, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
-            start_new_session=True,
+            cwd=PROJECT, env={**environment, **self.env}, stdin=subprocess.DEVNULL, stdout=self._log,
+            stderr=self._log, start_new_session=True,
         )  # fmt: skip
         deadline = time.monotonic() + READY_WITHIN_S
         while True:
@@ -136,16 +126,70 @@ class WebServer:
 
     def stop(self) -> None:
         """SIGTERM, and SIGKILL for all that is left ten seconds later."""
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+        _stop(self.process)
 
     def write(self, tenant_id: str, *, as_of_ms: int | None = None, **fields: Any) -> Version:
         """Publish a snapshot of the tenant with these fields, computed from a database state of this moment."""
         return write_snapshot(self.client, self.keys, tenant_id, as_of_ms=as_of_ms, **fields)
+
+
+@dataclass
+class Worker:
+    """One real Celery worker on every queue. A context manager; ready when its pulse task would be taken."""
+
+    redis_url: str
+    database_url: str
+    keys: Keys
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    def __enter__(self) -> Self:
+        self._log = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "celery", "-A", "workers", "worker", "-Q", "commands,changes,sweep", "-c", "1",
+             "--without-gossip", "--without-mingle", "--without-heartbeat"],
+            cwd=PROJECT, env={**_environment(self.redis_url, self.keys), "DATABASE_URL": self.database_url, **self.env},
+            stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, start_new_session=True,
+        )  # fmt: skip
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _stop(self.process)
+        self._log.close()
+
+    @property
+    def log(self) -> str:
+        """Everything that its processes wrote so far."""
+        return os.pread(self._log.fileno(), 100_000_000, 0).decode()
+
+    def pause(self) -> None:
+        """Freeze the worker and its children."""
+        os.killpg(self.process.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        os.killpg(self.process.pid, signal.SIGCONT)
+
+
+def _environment(redis_url: str, keys: Keys) -> dict[str, str]:
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {**inherited, "REDIS_URL": redis_url, "DASHBOARD_KEY_PREFIX": keys.prefix}
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def eventually(read: Callable[[], T], wanted: Callable[[T], object] = bool, *, within_s: float = 10.0) -> T:
+    """What `read` returns as soon as it is `wanted`; fails when that takes longer."""
+    deadline = time.monotonic() + within_s
+    while not wanted(found := read()):
+        assert time.monotonic() < deadline, f"still {found!r} after {within_s} s"
+        time.sleep(0.02)
+    return found
 
 
 def write_snapshot(

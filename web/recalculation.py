@@ -62,7 +62,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 
     task_id: str
     status: int | None = None
-    body: msgspec.Raw | None = None
+    body: str = ""
 
 
 class Answers:
@@ -134,8 +134,8 @@ class Recalculations:
             raise _failed() from error
         if found is None:
             queued = Queued(task_id=task_id, timestamp=instant(datetime.now(UTC)))
-            return Kept(task_id=task_id, status=202, body=msgspec.Raw(_encoder.encode(queued)))
-        return Kept(task_id=task_id, status=200, body=msgspec.Raw(_encoder.encode(_recalculated(*found))))
+            return Kept(task_id=task_id, status=202, body=_encoder.encode(queued).decode())
+        return Kept(task_id=task_id, status=200, body=_encoder.encode(_recalculated(*found)).decode())
 
 
 def register(app: Flask, services: Services) -> None:
@@ -152,7 +152,7 @@ def register(app: Flask, services: Services) -> None:
             kept = recalculations.answer(caller.tenant_id, wait_s=wait_s)
         else:
             kept = recalculations.answer_once(caller.tenant_id, key, wait_s=wait_s)
-        response = Response(bytes(kept.body or b""), status=kept.status, content_type="application/json")
+        response = Response(kept.body, status=kept.status, content_type="application/json")
         response.headers["Cache-Control"] = "no-store"
         return response
 
