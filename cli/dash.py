@@ -122,8 +122,9 @@ def demo(live: bool, every: float, yes: bool) -> None:
     if live:
         from demo.live import run
 
-        for action in run(engine, interval_s=every, stop=threading.Event()):
-            print(action, flush=True)
+        with suppress(KeyboardInterrupt):
+            for action in run(engine, interval_s=every, stop=threading.Event()):
+                print(action, flush=True)
         return
     from demo.load import load_demo
 

@@ -16,6 +16,8 @@ from shared.errors import ConfigError
 from shared.settings import Role, Settings
 
 DATABASE = "daybook"
+# Hexadecimal digits: 96 bits, and still an address that fits a line.
+PASSWORD_LENGTH = 24
 _JWT_KEYS = ("JWT_SECRET_KEY", "JWT_PUBLIC_KEY", "JWT_JWKS_URL")
 
 
@@ -49,18 +51,24 @@ def make_plan(given: Mapping[str, str], local: Local) -> Plan:
     """
     variables = {**given, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{given.get('PATH', os.defpath)}"}
     variables.setdefault("PYTHONUNBUFFERED", "1")
+    if os.geteuid() == 0:
+        # Whoever types bin/run as root knows it, and need not read it twice from Celery.
+        variables.setdefault("PYTHONWARNINGS", "ignore:You're running the worker with superuser privileges:UserWarning")
     # Where prometheus_client shares counts between processes; it would make a directory in /tmp and leave it there.
     variables.setdefault("PROMETHEUS_MULTIPROC_DIR", str(local.metrics))
     postgres = valkey = None
     if not variables.get("DATABASE_URL"):
-        postgres = Postgres(local.postgres, free_port(), password=local.secret("postgres"))
+        postgres = Postgres(local.postgres, free_port(), password=local.secret("postgres")[:PASSWORD_LENGTH])
         variables["DATABASE_URL"] = postgres.url(DATABASE)
     if not variables.get("REDIS_URL"):
-        valkey = Valkey(local.valkey, free_port(), password=local.secret("valkey"))
+        valkey = Valkey(local.valkey, free_port(), password=local.secret("valkey")[:PASSWORD_LENGTH])
         variables["REDIS_URL"] = valkey.url()
     embedded = postgres is not None and valkey is not None
     if embedded and not any(variables.get(name) for name in _JWT_KEYS):
         variables["JWT_SECRET_KEY"] = local.secret("jwt")
+    if embedded and not variables.get("LOG_LEVEL"):
+        # A newcomer's screen: what was printed when it got ready must not scroll away.
+        variables["LOG_LEVEL"] = "WARNING"
     wanted = variables.get("DASHBOARD_DEMO") or ("1" if embedded else "0")
     variables["DASHBOARD_DEMO"] = wanted
     settings = _check(variables, demo_allowed=embedded)

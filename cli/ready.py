@@ -91,5 +91,5 @@ def announcement(settings: Settings, demo: Sequence[DemoTenant], *, show_secrets
         ]
     lines += [("PostgreSQL", shown(settings.database_url or "")), ("Redis", shown(settings.redis_url))]
     body = "\n".join(f"  {label:<11} {text}" for label, text in lines)
-    more = "  Any tenant's token: bin/dash token USER_ID. Ctrl-C stops everything."
+    more = "  bin/dash demo --live makes it move, LOG_LEVEL=INFO bin/run says more, Ctrl-C stops everything."
     return f"\nDaybook is ready after {took_s:.1f} s: {url}\n\n{body}\n\n{more}\n"
