@@ -10,15 +10,16 @@ from shared.store import SourceState
 from workers.facts import Close
 from workers.source.batch import statement
 
-# How did the last 40 days end, and how does today stand?
+# How did the last days end, and how does today stand? The newest 41 reach 40 days back; where days are missing they reach
+# further, so that a tenant whose dashboard rested for months does not pass for a new one.
 CLOSES = statement("""
     SELECT a.tenant_id, k.local_date AS day, k.pending, k.pending_amount, k.overdue, k.overdue_amount,
            k.conversion, k.active_clients
     FROM asked a
     CROSS JOIN LATERAL (
         SELECT * FROM dashboard.daily_close
-        WHERE tenant_id = a.tenant_id AND local_date BETWEEN a.today - 40 AND a.today
-        OFFSET 0
+        WHERE tenant_id = a.tenant_id AND local_date <= a.today
+        ORDER BY local_date DESC LIMIT 41
     ) k
     ORDER BY a.tenant_id, k.local_date
 """)
