@@ -21,6 +21,7 @@ SEND_BUFFER_BYTES = 64 * 1024
 LAST_WORDS_BUFFER_BYTES = 4 * SEND_BUFFER_BYTES
 RECEIVE_BYTES = 16 * 1024
 WRITE_DEADLINE_S = 5.0
+# How long a client may take to close its side; half of it when the process is to end.
 PARTING_S = 1.0
 # How soon a blocked write notices that the process is to end.
 SLICE_S = 0.5
@@ -113,7 +114,7 @@ class Connection:
             if last and not self._torn:
                 self._push(memoryview(last))
             self._socket.shutdown(socket.SHUT_WR)
-            deadline = time.monotonic() + PARTING_S
+            deadline = time.monotonic() + (PARTING_S / 2 if self._hurry() else PARTING_S)
             while (left_s := deadline - time.monotonic()) > 0:
                 if self.receive() is None:
                     wait_read(self._socket.fileno(), timeout=left_s)

@@ -117,6 +117,9 @@ def register(app: Flask, services: Services, snapshots: Snapshots) -> None:
         connection = Connection(server.sock, subscription.wake, hurry=lambda: services.hub.draining)
         # From here on flask-sock and simple-websocket have nothing to say: `connected` would have them write.
         server.connected = False
+        # What only the handshake needed would be kept as long as the socket: some 7 kB of each.
+        server.ws = None
+        request.environ.clear()
         try:
             DashboardSession(WebSocket(connection), subscription, admission.caller, services=services).run()
         finally:

@@ -1,0 +1,64 @@
+"""What waits for a client: one snapshot and one status, and frames that are made once."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from shared.versions import Version
+from web.freshness import Staleness
+from web.mailbox import Subscription, Update
+from web.websocket import payload_start
+
+
+def _update(revision: int, *, stale: bool = False, size: int = 0) -> Update:
+    return Update.of(b'{"user_id":"a","pad":"%s"}' % (b"x" * size), Version("e", revision), stale=stale)
+
+
+def _subscription() -> Subscription:
+    return Subscription("a", request=lambda _: None, close=lambda _: None)
+
+
+@pytest.mark.parametrize("size", [0, 60, 61, 62, 63, 200, 65_400, 65_500, 70_000])
+def test_an_update_is_a_whole_frame_around_the_served_snapshot(size: int) -> None:
+    update = _update(7, size=size)
+    payload = update.frame[payload_start(update.frame) :]
+
+    snapshot = {"version": "e-7", "stale": False, "user_id": "a", "pad": "x" * size}
+    assert json.loads(payload) == {"type": "dashboard.update", "data": snapshot}
+    assert json.loads(update.body) == snapshot
+    length = {126: int.from_bytes(update.frame[2:4]), 127: int.from_bytes(update.frame[2:10])}
+    assert length.get(update.frame[1], update.frame[1]) == len(payload)
+
+
+def test_an_update_is_marked_stale_without_its_stored_bytes() -> None:
+    fresh = _update(7)
+    stale = fresh.marked(stale=True)
+
+    assert json.loads(stale.body) == {"version": "e-7", "stale": True, "user_id": "a", "pad": ""}
+    assert stale.marked(stale=False) == fresh
+    assert fresh.marked(stale=False) is fresh
+
+
+def test_a_slow_client_gets_only_the_newest_snapshot_and_the_newest_status() -> None:
+    subscription = _subscription()
+    for revision in range(1, 100):
+        subscription.post(_update(revision))
+    subscription.post_status(Staleness(stale=True, reason="late"))
+    subscription.post_status(Staleness(stale=False))
+
+    assert subscription.take() == _update(99)
+    assert subscription.take() == Staleness(stale=False)
+    assert subscription.take() is None
+
+
+def test_whatever_is_posted_wakes_the_client() -> None:
+    for post in (
+        lambda s: s.post(_update(1)),
+        lambda s: s.post_status(Staleness(stale=False)),
+        lambda s: s.end(),
+    ):
+        subscription = _subscription()
+        post(subscription)
+        assert subscription.wake.is_set()
