@@ -103,6 +103,11 @@ function signed({ change, unit }, format) {
   return unit === "ratio" ? format.signedPoints(change) : format.signedMoney(change);
 }
 
+function plain(value, unit, format) {
+  if (unit === "count") return format.count(value);
+  return unit === "ratio" ? format.percent(value) : format.money(value);
+}
+
 /** Money without an exchange rate stands beside the value, in its own currency: it is never added. */
 export function unconverted(amounts, format) {
   if (!amounts?.length) return null;
@@ -110,7 +115,7 @@ export function unconverted(amounts, format) {
     "p",
     { class: "unconverted" },
     amounts.map(({ currency, amount }) => h("span", { class: "chip", key: currency }, format.money(amount, currency))),
-    " not included: no exchange rate",
+    " left out: no exchange rate",
   );
 }
 
@@ -142,6 +147,7 @@ function explanation(metric, id, about, { basis }, format) {
     "div",
     { class: "why", id: `${id}-why`, popover: "auto", role: "dialog", "aria-label": `About ${metric.name}` },
     about && h("p", {}, about.what[basis] ?? about.what.accrual),
+    metric.previous !== null && metric.change !== null && h("p", { class: "reason" }, `Compared with ${plain(metric.previous, metric.unit, format)}, ${about?.against ?? "before"}.`),
     metric.reason && h("p", { class: "reason" }, REASONS[metric.reason] ?? metric.reason),
     h("p", { class: "total" }, h("span", {}, "Confidence"), h("strong", {}, format.percent(metric.confidence))),
     h(

@@ -72,7 +72,7 @@ class DayChart extends HTMLElement {
       h(
         "div",
         { class: "plot" },
-        h("div", { class: "scale", "aria-hidden": "true" }, lines.map((line) => h("span", { key: line, class: line === 0 ? "zero" : null, style: { top: `${y(line)}%` } }, format.shortMoney(line)))),
+        h("div", { class: "scale", "aria-hidden": "true" }, lines.map((line) => h("span", { key: line, class: line === 0 ? "zero" : null, style: { top: `${y(line)}%` } }, h("b", {}, format.shortMoney(line))))),
         this.#at !== null && h("div", { class: "cursor", style: { left: `${((this.#at + 0.5) / days.length) * 100}%`, width: `${100 / days.length}%` } }),
         h(
           "svg",

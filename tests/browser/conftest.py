@@ -1,0 +1,135 @@
+"""One stack and one browser a run; every test gets a page of its own, watched for what it must never do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+
+from demo.load import load_demo
+from shared.keys import Keys
+from tests.browser.stack import Stack
+from tests.conftest import TEMPLATE, Services
+from tests.servers import PROJECT
+from workers.database import make_engine
+
+ARTEFACTS = PROJECT / "artefacts"
+# Chromium looks up and asks its maker's hosts at every start unless told not to.
+_SILENT = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-domain-reliability",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+)
+Open = Callable[..., "Visit"]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A page of one tenant, and what tests read on it."""
+
+    page: Page
+    context: BrowserContext
+
+    @property
+    def state(self) -> Locator:
+        return self.page.get_by_role("status")
+
+    def card(self, metric: str) -> Locator:
+        return self.page.locator(f'[data-metric="{metric}"]')
+
+    def value(self, metric: str) -> Locator:
+        return self.card(metric).locator(".number")
+
+    def expect_live(self, *, within_s: float = 10) -> None:
+        expect(self.state).to_have_text("Live", timeout=within_s * 1000)
+
+
+@pytest.fixture(scope="session")
+def stack(services: Services) -> Iterator[Stack]:
+    """The running stack over a database that holds the demo tenants."""
+    name = f"browser_{uuid.uuid4().hex}"
+    with psycopg.connect(services.postgres_url, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        url = services.database_url(name)
+        engine = make_engine(url)
+        load_demo(engine)
+        engine.dispose()
+        with Stack(url, services.redis_url, Keys(f"b{uuid.uuid4().hex[:12]}")) as stack:
+            yield stack
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    binary = shutil.which("chromium")
+    if binary is None:
+        pytest.skip("chromium is not installed; bin/test installs it when run as root")
+    # As root there is no sandbox to be had.
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=binary, args=[*_SILENT, *sandbox])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(stack: Stack, browser: Browser) -> Iterator[Open]:
+    """Opens pages: `visit(tenant_id)` signs in by the demo's link; other arguments describe the browser context.
+
+    No page may ask another host, throw, or break its own content security policy.
+    """
+    with ExitStack() as stack_of_contexts:
+
+        def open_page(tenant_id: str | None = "demo", **options: object) -> Visit:
+            return stack_of_contexts.enter_context(_watched(stack, browser, tenant_id, options))
+
+        yield open_page
+
+
+@contextmanager
+def _watched(stack: Stack, browser: Browser, tenant_id: str | None, options: dict[str, object]) -> Iterator[Visit]:
+    described = {"viewport": {"width": 1440, "height": 900}, "reduced_motion": "reduce", **options}
+    context = browser.new_context(**described)  # type: ignore[arg-type]
+    context.set_default_timeout(10_000)
+    addresses: list[str] = []
+    faults: list[str] = []
+    context.on("request", lambda request: addresses.append(request.url))
+    context.on("weberror", lambda error: faults.append(str(error.error)))
+    context.on(
+        "console", lambda message: faults.append(message.text) if "Content Security" in message.text else None
+    )
+    page = context.new_page()
+    page.on("websocket", lambda socket: addresses.append(socket.url))
+    try:
+        yield _opened(page, context, stack, tenant_id)
+    finally:
+        context.close()
+    assert {urlsplit(address).netloc for address in addresses} <= {urlsplit(stack.web.url).netloc}
+    assert not faults
+
+
+def _opened(page: Page, context: BrowserContext, stack: Stack, tenant_id: str | None) -> Visit:
+    page.goto(stack.web.url if tenant_id is None else stack.sign_in_url(tenant_id))
+    return Visit(page, context)
+
+
+def keep_screenshot(page: Page, name: str) -> Path:
+    """A picture of the whole page among the run's artefacts."""
+    ARTEFACTS.mkdir(exist_ok=True)
+    path = ARTEFACTS / f"{name}.png"
+    page.screenshot(path=path, full_page=True)
+    return path
