@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import socket
@@ -133,13 +134,21 @@ class Socket(Wire):
             if opcode == PING and self._pongs:
                 self.socket.sendall(frame(payload, opcode=PONG))
 
-    def receive_type(self, kind: str, *, where: Callable[[dict[str, Any]], bool] = lambda _: True) -> dict[str, Any]:
+    def receive_type(
+        self, kind: str, *, where: Callable[[dict[str, Any]], bool] = lambda _: True, within_s: float = WITHIN_S
+    ) -> dict[str, Any]:
         """The next message of this type, whatever comes before it."""
-        deadline = time.monotonic() + WITHIN_S
+        deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
             if (message := self.receive())["type"] == kind and where(message):
                 return message
         raise TimeoutError(kind)
+
+    def cut_off(self) -> None:
+        """Read until the connection ends, with or without a close frame."""
+        with contextlib.suppress(ConnectionError, Closed):
+            while True:
+                self.receive()
 
     def closed(self) -> int | None:
         """The close code that ends it, whatever comes before it."""
@@ -208,6 +217,12 @@ class Events(Wire):
             if b"data" in fields:
                 extra = {name: fields[name.encode()].decode() for name in ("id", "retry") if name.encode() in fields}
                 return json.loads(fields[b"data"]) | {f"_{name}": value for name, value in extra.items()}
+
+    def cut_off(self) -> None:
+        """Read until the connection ends; `ended` tells whether the stream did, too."""
+        with contextlib.suppress(ConnectionError):
+            while True:
+                self.receive()
 
     def receive_type(self, kind: str) -> dict[str, Any]:
         """The next event of this type."""

@@ -37,7 +37,9 @@ class Doorkeeper:
         caller = services.auth.authenticate(request, kind)
         if user_id is not None:
             require_tenant(caller, user_id)
-        g.allowance = services.limiter.hit("streams", caller.tenant_id)
+        allowance = services.limiter.hit("streams", caller.tenant_id)
         if services.hub.held(caller.tenant_id) is None:
             self._snapshots.find(caller.tenant_id)
-        return Admission(caller, services.leases.acquire(caller.tenant_id))
+        admission = Admission(caller, services.leases.acquire(caller.tenant_id))
+        g.allowance = allowance
+        return admission

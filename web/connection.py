@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import gevent
 from gevent.event import Event
@@ -19,6 +19,8 @@ from shared.errors import DaybookError
 SEND_BUFFER_BYTES = 64 * 1024
 # Room for the rest of a message and a close frame when the buffer is full; the kernel delivers them when read.
 LAST_WORDS_BUFFER_BYTES = 4 * SEND_BUFFER_BYTES
+# A socket counts as writable when a third of its buffer is free: that much always fits, the kernel's own share included.
+PIECE_BYTES = SEND_BUFFER_BYTES // 4
 RECEIVE_BYTES = 16 * 1024
 WRITE_DEADLINE_S = 5.0
 # How long a client may take to close its side; half of it when the process is to end.
@@ -88,9 +90,15 @@ class Connection:
             self.lend()
         return False
 
-    def wait_writable(self) -> None:
-        """Wait until the client has read enough for another message; raises TooSlow after WRITE_DEADLINE_S."""
-        self._wait_writable(time.monotonic() + WRITE_DEADLINE_S)
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        """`data` in pieces that the server can write without blocking, each when the client has room for it.
+
+        Raises TooSlow when the client has not made room for all of them in WRITE_DEADLINE_S.
+        """
+        deadline = time.monotonic() + WRITE_DEADLINE_S
+        for start in range(0, len(data), PIECE_BYTES):
+            self._wait_writable(deadline)
+            yield data[start : start + PIECE_BYTES]
 
     def send(self, data: bytes) -> None:
         """Write all of `data`; raises TooSlow or ClientGone, and then nothing more may be written."""

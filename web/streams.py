@@ -74,9 +74,8 @@ class Stream:
         """Each event when it is due and the client has room for it. A client that left or does not read ends it."""
         try:
             for event in self._events():
-                self._connection.wait_writable()
+                yield from self._connection.pieces(event)
                 self._written_at = time.monotonic()
-                yield event
         except ClientGone:
             return
         except TooSlow:
@@ -194,7 +193,7 @@ def register(app: Flask, services: Services, snapshots: Snapshots) -> None:
         admission = doorkeeper.admit("stream")
         subscription = services.hub.subscribe(admission.caller.tenant_id)
         connection = Connection(client, subscription.wake, hurry=lambda: services.hub.draining)
-        # gunicorn writes the chunks; `wait_writable` before each one sees to it that it does not block on them.
+        # gunicorn writes the chunks; `pieces` sees to it that it does not block on them.
         connection.lend()
         served = Stream(subscription, connection, admission.caller, wishes, hub=services.hub, auth=services.auth)
         response = Response(served.events(), content_type="text/event-stream; charset=utf-8")

@@ -116,15 +116,15 @@ class WebSocket:
         self._fragments = 0
 
     def received(self) -> Iterator[Message | None]:
-        """What has arrived: messages, or None for a control frame (answered already). Never waits for more."""
+        """What has arrived: messages, or None for a control frame, which is answered next. Never waits for more."""
         data = self.connection.receive()
         while data is not None:
             self._protocol.receive_bytes(data)
             try:
                 for frame in self._protocol.received_frames():
                     if frame.opcode.iscontrol():
-                        self._control(frame)
                         yield None
+                        self._control(frame)
                     elif message := self._assemble(frame):
                         yield message
             except ParseFailed as violation:
