@@ -82,7 +82,11 @@ class WebServer:
         if self.beating:
             self.beat.start()
         self._log = tempfile.TemporaryFile()
-        self.start()
+        try:
+            self.start()
+        except AssertionError:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -23,7 +24,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from shared.errors import ConfigError
 from shared.logs import formatter
 from shared.settings import Settings
-from web.metrics import MULTIPROCESS_DIR
 from web.requests import MAX_URI_BYTES
 
 
@@ -35,6 +35,9 @@ def _settings() -> Settings:
 
 
 _given = _settings()
+# Read by prometheus_client when it is first imported, which must not happen before it is set below.
+_METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
+_METRICS_PREFIX = "daybook-metrics-"
 # Requests still get through when sockets and streams hold all that they may.
 _HEADROOM = 1000
 
@@ -56,9 +59,9 @@ forwarded_allow_ips = ",".join(_given.trusted_proxies)
 loglevel = _given.log_level.lower()
 proc_name = "daybook-web"
 
-if workers > 1:
+if workers > 1 and _METRICS_DIR not in os.environ:
     # Metrics of all processes in one answer: they count into files that any of them can add up.
-    os.environ.setdefault(MULTIPROCESS_DIR, tempfile.mkdtemp(prefix="daybook-metrics-"))
+    os.environ[_METRICS_DIR] = tempfile.mkdtemp(prefix=_METRICS_PREFIX)
 
 
 class JsonLogger(Logger):  # type: ignore[misc]
@@ -87,7 +90,14 @@ def post_worker_init(worker: Worker) -> None:
 
 def child_exit(_: Arbiter, worker: Worker) -> None:
     """Forget the gauges of a process that is gone."""
-    if MULTIPROCESS_DIR in os.environ:
+    if workers > 1:
         from prometheus_client import multiprocess
 
         multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def on_exit(_: Arbiter) -> None:
+    """Leave nothing behind."""
+    counted_in = Path(os.environ.get(_METRICS_DIR, ""))
+    if counted_in.name.startswith(_METRICS_PREFIX):
+        shutil.rmtree(counted_in, ignore_errors=True)

@@ -34,7 +34,12 @@ class Update:
         """The same snapshot with `stale` as it is now."""
         if stale == self.stale:
             return self
-        return Update.of(b"{" + self.frame[self.fields_at : -1], self.version, stale=stale)
+        return Update.of(self.stored, self.version, stale=stale)
+
+    @property
+    def stored(self) -> bytes:
+        """The snapshot as the store holds it, without version and stale."""
+        return b"{" + self.frame[self.fields_at : -1]
 
     @property
     def body(self) -> bytes:

@@ -32,8 +32,11 @@ class Snapshots:
         self._services = services
         self._served: OrderedDict[str, Stored] = OrderedDict()
 
-    def find(self, tenant_id: str) -> tuple[Stored, bool]:
-        """The snapshot, and whether it is stale; raises NotFound, Unavailable, or StoreUnavailable."""
+    def find(self, tenant_id: str, form: Form = "snapshot") -> tuple[Stored, bool]:
+        """The snapshot, and whether it is stale; raises NotFound, Unavailable, or StoreUnavailable.
+
+        While Redis is away only the asked form is certain to be there.
+        """
         services = self._services
         try:
             stored = self._read(tenant_id)
@@ -41,7 +44,7 @@ class Snapshots:
                 services.metrics.snapshot_reads.labels("missing").inc()
                 stored = self._ask_for_first(tenant_id)
         except StoreUnavailable:
-            held = self._served.get(tenant_id)
+            held = self._held(tenant_id, form)
             if held is None:
                 raise
             services.metrics.snapshot_reads.labels("memory").inc()
@@ -56,6 +59,17 @@ class Snapshots:
     def _read(self, tenant_id: str) -> Stored:
         with self._services.circuit.guard():
             return self._services.reader.read(tenant_id)
+
+    def _held(self, tenant_id: str, form: Form) -> Stored | None:
+        """What was served last, or what the tenant's sockets and streams here have, which is never an overview."""
+        served, update = self._served.get(tenant_id), self._services.hub.held(tenant_id)
+        if (
+            form == "overview"
+            or update is None
+            or (served and served.version and not update.version.replaces(served.version))
+        ):
+            return served
+        return Stored(version=update.version, snapshot=update.stored, overview=None, as_of_ms=None)
 
     def _ask_for_first(self, tenant_id: str) -> Stored:
         self._services.commands.recalculate(tenant_id)
@@ -103,14 +117,16 @@ def _view(services: Services, snapshots: Snapshots, form: Form) -> Callable[[], 
     def view() -> Response:
         query(request)
         caller = services.auth.authenticate(request)
-        stored, stale = snapshots.find(caller.tenant_id)
+        stored, stale = snapshots.find(caller.tenant_id, form)
+        body = stored.snapshot if form == "snapshot" else stored.overview
+        if body is None:
+            raise Unavailable("The snapshot is being computed again.", code="snapshot_pending")
         etag = f"{stored.version}+stale" if stale else str(stored.version)
         if request.if_none_match.contains_weak(etag):
             # A 304 counts no request.
             services.metrics.snapshot_reads.labels("not_modified").inc()
             return _cacheable(Response(status=304), etag)
         g.allowance = services.limiter.hit("requests", caller.tenant_id)
-        body = (stored.snapshot if form == "snapshot" else stored.overview) or b"{}"
         served = serve(body, version=str(stored.version), stale=stale)
         return _cacheable(Response(served, content_type="application/json"), etag)
 

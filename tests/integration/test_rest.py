@@ -271,3 +271,23 @@ def test_metrics_count_requests_without_naming_tenants(web: WebServer, tenant: s
     assert f'dashboard_request_seconds_count{{route="{REALTIME}",status="200"}}' in text
     assert 'dashboard_snapshot_reads_total{source="store"}' in text
     assert tenant not in text
+
+
+def test_several_processes_answer_with_metrics_of_all(services: Services, tenant: str) -> None:
+    keys = Keys(f"w{uuid4().hex[:12]}")
+    with WebServer(services.redis_url, keys, {"WEB_CONCURRENCY": "2"}) as web:
+        for _ in range(20):
+            # Each on a connection of its own, so that both processes get some.
+            assert get(web, "/version").status_code == 200
+        counts = {line for line in get(web, "/metrics").text.splitlines() if 'seconds_count{route="/version"' in line}
+        assert counts == {'dashboard_request_seconds_count{route="/version",status="200"} 20.0'}
+
+
+def test_bad_settings_stop_the_start_and_are_all_named(services: Services) -> None:
+    server = WebServer(services.redis_url, Keys("bad"), {"PORT": "x", "JWT_SECRET_KEY": "short-secret"}, beating=False)
+    with pytest.raises(AssertionError) as failed, server:
+        pass
+    assert "PORT" in str(failed.value)
+    assert "JWT_SECRET_KEY" in str(failed.value)
+    assert "short-secret" not in str(failed.value)
+    assert server.process.returncode != 0
