@@ -15,10 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cli.local import ROOT
-from cli.processes import kill_group, signal_group
+from cli.processes import PROC, group_members, is_group_alive, kill_group, signal_group, stat_fields
 
-GRACE_S = 10.0
-_PROC = Path("/proc")
+GRACE_S = 8.0
 
 
 def record(directory: Path, name: str, pid: int) -> None:
@@ -54,7 +53,7 @@ def stop_leftovers(directory: Path) -> list[str]:
         # PostgreSQL takes SIGINT for "end the sessions and stop", SIGTERM for "wait for the sessions".
         signal_group(pid, signal.SIGINT if name == "postgres" else signal.SIGTERM)
     deadline = time.monotonic() + GRACE_S
-    while any(signal_group(pid, None) for pid in groups.values()) and time.monotonic() < deadline:
+    while any(map(is_group_alive, groups.values())) and time.monotonic() < deadline:
         time.sleep(0.05)
     for pid in groups.values():
         kill_group(pid)
@@ -73,16 +72,9 @@ def _group(text: str) -> int | None:
     leader = int(pid)
     if _started(leader) == started:
         return leader
-    if _started(leader) == "gone" and any(_is_ours(path) for path in _members(leader)):
+    if _started(leader) == "gone" and any(_is_ours(path) for path in group_members(leader)):
         return leader
     return None
-
-
-def _members(group: int) -> Iterator[Path]:
-    for path in _PROC.glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if _fields(path)[2] == str(group):
-                yield path
 
 
 def _is_ours(path: Path) -> bool:
@@ -93,18 +85,13 @@ def _is_ours(path: Path) -> bool:
 
 def _started(pid: int) -> str:
     with contextlib.suppress(OSError):
-        return _fields(_PROC / str(pid))[19]
+        return stat_fields(PROC / str(pid))[19]
     return "gone"
-
-
-def _fields(path: Path) -> list[str]:
-    """Fields of /proc/PID/stat from the third on: state, parent, group … The name before them may hold anything."""
-    return (path / "stat").read_text().rpartition(")")[2].split()
 
 
 def _boot() -> str:
     try:
-        return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
+        return (PROC / "sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return "unknown"
 

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,6 +23,8 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 # How long the rest of a killed process group may take to disappear.
 GROUP_TIMEOUT_S = 5.0
+
+PROC = Path("/proc")
 
 
 def spawn(
@@ -67,25 +69,54 @@ def stop(process: subprocess.Popen[bytes], stop_signal: signal.Signals, grace_s:
         process.send_signal(stop_signal)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(grace_s)
+    end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Kill a child and whatever else is in its group, and wait until all are gone."""
+    signal_group(process.pid, signal.SIGKILL)
+    process.wait()  # until it is reaped, the group exists
     kill_group(process.pid)
-    process.wait()
 
 
 def kill_group(leader: int) -> None:
-    """Kill every process of the group and wait until it is gone."""
+    """Kill every process of a group and wait until it is gone; for a group whose leader is not our child, or reaped."""
     signal_group(leader, signal.SIGKILL)
-    deadline = time.monotonic() + GROUP_TIMEOUT_S
-    while signal_group(leader, None) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_for_group(leader, GROUP_TIMEOUT_S)
+
+
+def wait_for_group(leader: int, timeout_s: float) -> None:
+    """Wait until nothing of a group runs any more, at most so long."""
+    deadline = time.monotonic() + timeout_s
+    while is_group_alive(leader) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def is_group_alive(leader: int) -> bool:
+    """Whether a process of the group runs. A zombie does not: orphans may lie unburied as long as init likes."""
+    if not signal_group(leader, None):
+        return False
+    return not PROC.is_dir() or any(True for _ in group_members(leader))
+
+
+def group_members(leader: int) -> Iterator[Path]:
+    """Directories in /proc of what runs in a process group; none where there is no /proc."""
+    for path in PROC.glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            state, _, group, *_ = stat_fields(path)
+            if group == str(leader) and state not in "ZX":
+                yield path
+
+
+def stat_fields(path: Path) -> list[str]:
+    """Fields of /proc/PID/stat from the third on: state, parent, group … The name before them may hold anything."""
+    return (path / "stat").read_text().rpartition(")")[2].split()
 
 
 def signal_group(leader: int, how: signal.Signals | None) -> bool:
     """Signal a process group (None: only look); false when it does not exist."""
     try:
         os.killpg(leader, how or 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        # macOS answers so for a group of which only zombies are left.
+    except (ProcessLookupError, PermissionError):  # the latter on macOS, when only zombies are left
         return False
     return True

@@ -117,7 +117,7 @@ class Supervisor:
             wait_s = service.died()
             if wait_s is not None and service.process is not None:
                 # Its children may outlive it, and would do its work beside the new one.
-                processes.kill_group(service.process.pid)
+                processes.end(service.process)
                 self._output.say(
                     f"{service.name} ended ({_how(service.process.returncode)}); starting it again in {wait_s:g} s"
                 )
@@ -133,8 +133,7 @@ class Supervisor:
             self._pump()
         for service in services:
             if service.process is not None:
-                processes.kill_group(service.process.pid)
-                service.process.wait()
+                processes.end(service.process)
             leftovers.forget(self._pids, service.name)
         self._pump()
 
