@@ -8,18 +8,24 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from playwright._impl._api_structures import SetCookieParam
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from demo.load import load_demo
 from shared.keys import Keys
+from tests.browser.host import host_product
 from tests.browser.stack import Stack
 from tests.conftest import TEMPLATE, Services
+from tests.rows import Rows, add_tenant
 from tests.servers import PROJECT
+from tests.tokens import token
+from web.auth import COOKIE
 from workers.database import make_engine
 
 ARTEFACTS = PROJECT / "artefacts"
@@ -58,7 +64,14 @@ class Visit:
 
 
 @pytest.fixture(scope="session")
-def stack(services: Services) -> Iterator[Stack]:
+def host() -> Iterator[str]:
+    """The origin of a product that may show the page in a frame."""
+    with host_product() as origin:
+        yield origin
+
+
+@pytest.fixture(scope="session")
+def stack(services: Services, host: str) -> Iterator[Stack]:
     """The running stack over a database that holds the demo tenants."""
     name = f"browser_{uuid.uuid4().hex}"
     with psycopg.connect(services.postgres_url, autocommit=True) as admin:
@@ -67,9 +80,31 @@ def stack(services: Services) -> Iterator[Stack]:
         engine = make_engine(url)
         load_demo(engine)
         engine.dispose()
-        with Stack(url, services.redis_url, Keys(f"b{uuid.uuid4().hex[:12]}")) as stack:
+        with Stack(
+            url, services.redis_url, Keys(f"b{uuid.uuid4().hex[:12]}"), {"DASHBOARD_ALLOWED_ORIGINS": host}
+        ) as stack:
             yield stack
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def business(stack: Stack) -> str:
+    """A tenant of the test's own, in UTC and USD, with one invoice of today over 100."""
+    tenant_id = f"biz-{uuid.uuid4().hex[:8]}"
+    with stack.database() as db:
+        add_tenant(db, tenant_id, name="Test Business").invoice(utc_today(), 100)
+    return tenant_id
+
+
+def utc_today() -> date:
+    """Today where the tests' tenants live."""
+    return datetime.now(UTC).date()
+
+
+def add_invoice(stack: Stack, tenant_id: str, total: int) -> None:
+    """One more committed row."""
+    with stack.database() as db:
+        Rows(db, tenant_id).invoice(utc_today(), total, invoice_id=uuid.uuid4().hex)
 
 
 @pytest.fixture(scope="session")
@@ -109,22 +144,27 @@ def _watched(stack: Stack, browser: Browser, tenant_id: str | None, options: dic
     faults: list[str] = []
     context.on("request", lambda request: addresses.append(request.url))
     context.on("weberror", lambda error: faults.append(str(error.error)))
-    context.on(
-        "console", lambda message: faults.append(message.text) if "Content Security" in message.text else None
-    )
+    context.on("console", lambda message: faults.append(message.text) if "Content Security" in message.text else None)
     page = context.new_page()
     page.on("websocket", lambda socket: addresses.append(socket.url))
     try:
         yield _opened(page, context, stack, tenant_id)
     finally:
         context.close()
-    assert {urlsplit(address).netloc for address in addresses} <= {urlsplit(stack.web.url).netloc}
+    ours = (stack.web.url, stack.web_env["DASHBOARD_ALLOWED_ORIGINS"])
+    assert {urlsplit(address).netloc for address in addresses} <= {urlsplit(origin).netloc for origin in ours}
     assert not faults
 
 
 def _opened(page: Page, context: BrowserContext, stack: Stack, tenant_id: str | None) -> Visit:
     page.goto(stack.web.url if tenant_id is None else stack.sign_in_url(tenant_id))
     return Visit(page, context)
+
+
+def cookie(stack: Stack, tenant_id: str, *, ttl_s: float = 3600) -> SetCookieParam:
+    """The host product's cookie."""
+    value = token(tenant_id, ttl_s=ttl_s)
+    return {"name": COOKIE, "value": value, "url": stack.web.url, "httpOnly": True, "sameSite": "Lax"}
 
 
 def keep_screenshot(page: Page, name: str) -> Path:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,12 +33,13 @@ class Stack:
     database_url: str
     redis_url: str
     keys: Keys
+    web_env: Mapping[str, str] = field(default_factory=dict)
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         self._log: IO[bytes] = tempfile.TemporaryFile()
         self._scratch = tempfile.TemporaryDirectory(prefix="daybook-beat-")
-        self.web = WebServer(self.redis_url, self.keys, env={"DASHBOARD_DEMO": "1"}, beating=False)
+        self.web = WebServer(self.redis_url, self.keys, env={"DASHBOARD_DEMO": "1", **self.web_env}, beating=False)
         self.web.__enter__()
         schedule = str(Path(self._scratch.name) / "schedule")
         for command in (

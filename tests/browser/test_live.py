@@ -5,44 +5,22 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from datetime import UTC, datetime
 
-import pytest
 from playwright.sync_api import WebSocketRoute, expect
 
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, add_invoice, cookie
 from tests.browser.stack import Stack
-from tests.rows import Rows, add_tenant
-from tests.tokens import token
-from web.auth import COOKIE
+from tests.rows import add_tenant
 
 SCREEN_WITHIN_S = 2.0
 SOCKETS = re.compile(r"/ws/dashboard/")
-
-
-@pytest.fixture
-def business(stack: Stack) -> str:
-    """A tenant of the test's own, in UTC and USD."""
-    tenant_id = f"biz-{uuid.uuid4().hex[:8]}"
-    with stack.database() as db:
-        add_tenant(db, tenant_id, name="Test Business").invoice(today(), 100)
-    return tenant_id
-
-
-def today() -> datetime:
-    return datetime.now(UTC)
-
-
-def invoice(stack: Stack, tenant_id: str, total: int) -> None:
-    with stack.database() as db:
-        Rows(db, tenant_id).invoice(today(), total, invoice_id=uuid.uuid4().hex)
 
 
 def test_a_committed_row_changes_a_card_within_two_seconds(stack: Stack, visit: Open, business: str) -> None:
     there = visit(business)
     there.expect_live()
     expect(there.value("Daily Revenue")).to_have_text("$100.00")
-    invoice(stack, business, 250)
+    add_invoice(stack, business, 250)
     expect(there.value("Daily Revenue")).to_have_text("$350.00", timeout=SCREEN_WITHIN_S * 1000)
     expect(there.value("Pending Invoices")).to_have_text("2")
 
@@ -55,15 +33,15 @@ def test_the_first_document_of_a_new_business_fills_the_page(stack: Stack, visit
     expect(there.page.get_by_role("heading", name="Nothing posted yet")).to_be_visible()
     expect(there.page.get_by_role("heading", name="Who owes us")).to_have_count(0)
     there.expect_live()
-    invoice(stack, tenant_id, 40)
+    add_invoice(stack, tenant_id, 40)
     expect(there.page.get_by_role("heading", name="Nothing posted yet")).to_have_count(0)
     expect(there.page.get_by_role("heading", name="Who owes us")).to_be_visible()
 
 
-def test_numbers_are_painted_without_waiting_for_the_socket(visit: Open, business: str) -> None:
+def test_numbers_are_painted_without_waiting_for_the_socket(stack: Stack, visit: Open, business: str) -> None:
     there = visit(None)
     there.page.route_web_socket(SOCKETS, lambda _: None)
-    there.context.add_cookies([cookie(there.page.url, business)])
+    there.context.add_cookies([cookie(stack, business)])
     there.page.reload()
     expect(there.value("Daily Revenue")).to_have_text("$100.00")
     expect(there.state).to_have_text("Connecting")
@@ -77,14 +55,14 @@ def test_page_is_live_again_with_the_newest_numbers_after_the_server_restarted(
     stack.web.stop()
     try:
         expect(there.state).to_have_text("Reconnecting")
-        invoice(stack, business, 11)
+        add_invoice(stack, business, 11)
     finally:
         stack.web.start()
     there.expect_live()
     expect(there.value("Daily Revenue")).to_have_text("$111.00")
 
 
-def test_page_says_since_when_it_is_offline_and_comes_back_by_itself(visit: Open, business: str) -> None:
+def test_page_says_since_when_it_is_offline_and_comes_back_by_itself(stack: Stack, visit: Open, business: str) -> None:
     there = visit(None)
     sockets: list[WebSocketRoute] = []
     online = True
@@ -98,7 +76,7 @@ def test_page_says_since_when_it_is_offline_and_comes_back_by_itself(visit: Open
             route.close(code=4000)
 
     there.page.route_web_socket(SOCKETS, pass_through)
-    there.context.add_cookies([cookie(there.page.url, business)])
+    there.context.add_cookies([cookie(stack, business)])
     there.page.reload()
     there.expect_live()
     online = False
@@ -111,19 +89,19 @@ def test_page_says_since_when_it_is_offline_and_comes_back_by_itself(visit: Open
     there.expect_live(within_s=3)
 
 
-def test_an_expired_token_asks_to_sign_in_and_a_new_one_continues(visit: Open, business: str) -> None:
+def test_an_expired_token_asks_to_sign_in_and_a_new_one_continues(stack: Stack, visit: Open, business: str) -> None:
     there = visit(None)
     expect(there.page.get_by_role("heading", name="Sign in to see your numbers")).to_be_visible()
-    there.context.add_cookies([cookie(there.page.url, business, ttl_s=4)])
+    there.context.add_cookies([cookie(stack, business, ttl_s=4)])
     there.page.get_by_role("button", name="Try again").click()
     there.expect_live()
     expect(there.state).to_have_text("Sign in again", timeout=8_000)
     expect(there.value("Daily Revenue")).to_have_text("$100.00")
-    there.context.add_cookies([cookie(there.page.url, business)])
+    there.context.add_cookies([cookie(stack, business)])
     there.expect_live(within_s=15)
 
 
-def test_a_socket_that_is_not_ours_is_not_tried_again(visit: Open, business: str) -> None:
+def test_a_socket_that_is_not_ours_is_not_tried_again(stack: Stack, visit: Open, business: str) -> None:
     there = visit(None)
     opened: list[WebSocketRoute] = []
 
@@ -132,7 +110,7 @@ def test_a_socket_that_is_not_ours_is_not_tried_again(visit: Open, business: str
         route.close(code=4403)
 
     there.page.route_web_socket(SOCKETS, refuse)
-    there.context.add_cookies([cookie(there.page.url, business)])
+    there.context.add_cookies([cookie(stack, business)])
     there.page.reload()
     expect(there.state).to_have_text("No access")
     there.page.evaluate("dispatchEvent(new Event('online'))")
@@ -140,9 +118,7 @@ def test_a_socket_that_is_not_ours_is_not_tried_again(visit: Open, business: str
     assert len(opened) == 1
 
 
-def test_page_says_that_numbers_are_delayed_while_nothing_is_computed(
-    stack: Stack, visit: Open, business: str
-) -> None:
+def test_page_says_that_numbers_are_delayed_while_nothing_is_computed(stack: Stack, visit: Open, business: str) -> None:
     there = visit(business)
     there.expect_live()
     with stack.computing_frozen():
@@ -152,24 +128,19 @@ def test_page_says_that_numbers_are_delayed_while_nothing_is_computed(
     expect(there.page.locator(".notice")).to_have_count(0)
 
 
-def test_age_is_counted_on_the_servers_clock(visit: Open, business: str) -> None:
+def test_age_is_counted_on_the_servers_clock(stack: Stack, visit: Open, business: str) -> None:
     there = visit(None)
     there.page.clock.install(time=time.time() + 3 * 3600)
-    there.context.add_cookies([cookie(there.page.url, business)])
+    there.context.add_cookies([cookie(stack, business)])
     there.page.reload()
     there.expect_live()
     expect(there.page.locator("#age")).to_have_text(re.compile(r"^Updated \d s ago"))
 
 
-def test_a_person_recalculates_with_the_button_or_the_keyboard(visit: Open, business: str) -> None:
+def test_a_person_recalculates_with_the_button_or_the_keyboard(stack: Stack, visit: Open, business: str) -> None:
     there = visit(business)
     there.expect_live()
     there.page.get_by_role("button", name="Recalculate").click()
     expect(there.page.locator("#toast")).to_have_text("Recalculated: nothing has changed")
     there.page.keyboard.press("r")
     expect(there.page.get_by_role("button", name="Recalculate")).not_to_have_attribute("aria-disabled", "true")
-
-
-def cookie(url: str, tenant_id: str, *, ttl_s: float = 3600) -> dict[str, object]:
-    """The host product's cookie."""
-    return {"name": COOKIE, "value": token(tenant_id, ttl_s=ttl_s), "url": url, "httpOnly": True, "sameSite": "Lax"}

@@ -51,7 +51,7 @@ const REASONS = {
 };
 
 export function cards({ snapshot, overview, format, changed }) {
-  return h("section", { class: "cards", "aria-label": "Today’s numbers" }, snapshot.metrics.map((metric) => card(metric, snapshot, overview, format, changed)));
+  return h("section", { class: "cards", "aria-labelledby": "cards-title" }, h("h2", { id: "cards-title", class: "hidden" }, "Today’s numbers"), snapshot.metrics.map((metric) => card(metric, snapshot, overview, format, changed)));
 }
 
 function card(metric, snapshot, overview, format, changed) {
