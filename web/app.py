@@ -34,7 +34,7 @@ from web.tokens import Tokens
 log = structlog.get_logger()
 
 # A frozen Redis costs a request this once; then the circuit answers for it.
-REDIS_TIMEOUT_S = 0.7
+REDIS_TIMEOUT_S = 0.6
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not bound to
 # Asked for every few seconds by machines; a line for each would drown the others.

@@ -14,7 +14,7 @@ _PREFLIGHT_KEPT_S = "600"
 
 def register(app: Flask, settings: Settings) -> None:
     """Answer preflights and mark answers under /api/ for the allowed origins."""
-    allowed = frozenset(settings.allowed_origins)
+    allowed = frozenset(origin.lower() for origin in settings.allowed_origins)
     if not allowed:
         return
 
@@ -25,7 +25,7 @@ def register(app: Flask, settings: Settings) -> None:
         ):
             return None
         response = Response(status=204)
-        if request.headers.get("Origin") in allowed:
+        if request.headers.get("Origin", "").lower() in allowed:
             response.headers["Access-Control-Allow-Methods"] = _METHODS
             response.headers["Access-Control-Allow-Headers"] = _REQUEST_HEADERS
             response.headers["Access-Control-Max-Age"] = _PREFLIGHT_KEPT_S
@@ -36,7 +36,7 @@ def register(app: Flask, settings: Settings) -> None:
         if _is_api(request):
             response.vary.add("Origin")
             origin = request.headers.get("Origin", "")
-            if origin in allowed:
+            if origin.lower() in allowed:
                 response.headers["Access-Control-Allow-Origin"] = origin
                 response.headers["Access-Control-Allow-Credentials"] = "true"
                 response.headers["Access-Control-Expose-Headers"] = _RESPONSE_HEADERS

@@ -27,6 +27,14 @@ ANSWER_KEPT_S = 86_400
 _PENDING_KEPT_S = 60
 _KEY = re.compile(r"[\x20-\x7e]{1,255}", re.ASCII)
 
+# Requests that waited for the same task give the same answer: the one that was kept first.
+_KEEP = """
+local current = redis.call('GET', KEYS[1])
+if current and current ~= ARGV[1] then return current end
+redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+return ARGV[2]
+"""
+
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -72,6 +80,7 @@ class Answers:
         self._client = client
         self._keys = keys
         self._circuit = circuit
+        self._keep = client.register_script(_KEEP)
 
     def find(self, tenant_id: str, key: str) -> Kept | None:
         """What the key stands for already."""
@@ -88,10 +97,15 @@ class Answers:
             )
         return kept if is_first else self.find(tenant_id, key) or kept
 
-    def keep(self, tenant_id: str, key: str, kept: Kept) -> None:
-        """Remember the answer for a day."""
+    def keep(self, tenant_id: str, key: str, kept: Kept) -> Kept:
+        """Remember the answer for a day; the one to give, which is another's if that was faster."""
+        pending = Kept(task_id=kept.task_id)
         with self._circuit.guard():
-            self._client.set(self._name(tenant_id, key), msgspec.json.encode(kept), ex=ANSWER_KEPT_S)
+            winner: bytes = self._keep(
+                keys=[self._name(tenant_id, key)],
+                args=[msgspec.json.encode(pending), msgspec.json.encode(kept), ANSWER_KEPT_S],
+            )
+        return msgspec.json.decode(winner, type=Kept)
 
     def forget(self, tenant_id: str, key: str) -> None:
         """Nothing came of it: the same key may try again."""
@@ -124,7 +138,7 @@ class Recalculations:
             except (NotFound, Unavailable):
                 self.answers.forget(tenant_id, key)
                 raise
-            self.answers.keep(tenant_id, key, kept)
+            kept = self.answers.keep(tenant_id, key, kept)
         return kept
 
     def _answer_of(self, tenant_id: str, task_id: str, *, wait_s: float) -> Kept:

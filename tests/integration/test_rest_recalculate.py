@@ -166,8 +166,7 @@ def test_the_same_key_at_the_same_time_is_one_task_and_one_answer(daybook: Daybo
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda _: daybook.post(tenant_id, **{"Idempotency-Key": "k"}), range(6)))
     assert {answer.status_code for answer in answers} == {200}
-    durations = {answer.json()["refresh_results"]["duration_seconds"] for answer in answers}
-    assert len(durations) == 1
+    assert len({answer.content for answer in answers}) == 1
 
 
 @pytest.mark.parametrize("key", ["", "a" * 256, "tab\there", "caf\xe9"])
