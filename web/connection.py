@@ -26,7 +26,7 @@ WRITE_DEADLINE_S = 5.0
 # How long a client may take to close its side; half of it when the process is to end.
 PARTING_S = 1.0
 # How soon a blocked write notices that the process is to end.
-SLICE_S = 0.5
+SLICE_S = 0.2
 
 
 class ClientGone(DaybookError):

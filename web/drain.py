@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 POLL_S = 0.05
 # What is not finished by then is cut off; with the rest it stays below three seconds.
-GRACE_S = 2.0
+GRACE_S = 1.8
 
 
 class _Busy:

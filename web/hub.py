@@ -218,9 +218,11 @@ class Hub:
         before: Staleness | None = FRESH
         while True:
             self._freshness.observe()
-            if self._freshness.channel_silent_s > TICK_S:
+            answered = self._freshness.answered_last
+            # While Redis does not answer, each further question would only delay the news of it.
+            if answered and self._freshness.channel_silent_s > TICK_S:
                 self._channel.probe()
-            if time.monotonic() >= compare_at:
+            if answered and time.monotonic() >= compare_at:
                 compare_at = time.monotonic() + COMPARE_EVERY_S
                 self._compare()
                 before = None
@@ -228,7 +230,7 @@ class Hub:
                 before = self._freshness.overall
                 for watched in list(self._watched.values()):
                     watched.announce(watched.staleness(self._freshness))
-            gevent.sleep(TICK_S if self._freshness.answered_last else TICK_AWAY_S)
+            gevent.sleep(TICK_S if answered else TICK_AWAY_S)
 
     def _compare(self) -> None:
         """The last net: read again whatever stands at another version in the store, or is missing there."""

@@ -1,0 +1,83 @@
+"""SIGTERM with everything open: each client is told, and the process is gone in time."""
+
+from __future__ import annotations
+
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from shared.keys import Keys
+from tests.conftest import Services
+from tests.live import Events, Socket, Wire, upgrade
+from tests.servers import WebServer, eventually
+from tests.tokens import token
+
+
+@pytest.fixture
+def web(services: Services, keys: Keys) -> WebServer:
+    return WebServer(services.redis_url, keys)
+
+
+def test_sigterm_closes_sockets_with_1012_ends_streams_and_the_process_within_three_seconds(web: WebServer) -> None:
+    with web:
+        web.write("t", n=1)
+        sockets = [Socket(web.port, "t") for _ in range(20)]
+        streams = [Events(web.port, "t") for _ in range(5)]
+        stalled = Socket(web.port, "t", receive_buffer=4096)
+        idle = Wire(web.port)  # a connection that was opened and never used
+        for stream in streams:
+            stream.receive_type("dashboard_update")
+        for n in range(2, 30):
+            web.write("t", n=n, pad="x" * 50_000)
+
+        started = time.monotonic()
+        web.process.terminate()
+        with ThreadPoolExecutor(32) as pool:
+            assert set(pool.map(Socket.closed, sockets)) == {1012}
+        told = time.monotonic() - started
+        for stream in streams:
+            end = stream.receive_type("stream_end")
+            assert end["reason"] == "restarting"
+            assert int(end["_retry"]) >= 1000
+            stream.cut_off()
+            assert stream.ended
+        assert web.process.wait(5) == 0
+        assert time.monotonic() - started < 3
+        assert told < 2
+        for client in (*sockets, *streams, stalled, idle):
+            client.socket.close()
+        # Every place was given back: nobody waits a minute for a lease to expire.
+        assert web.client.zcard(web.keys.connections("t")) <= 1
+
+
+def test_a_request_in_flight_is_answered_before_the_end(web: WebServer) -> None:
+    with web:
+        with Wire(web.port) as client:
+            # A tenant without a snapshot: the answer waits for it.
+            head = f"GET /api/dashboard/realtime/aggregate/ HTTP/1.1\r\nHost: 127.0.0.1:{web.port}\r\n"
+            client.socket.sendall(f"{head}Authorization: Bearer {token('late')}\r\n\r\n".encode())
+            eventually(lambda: any(event["event"] == "task_sent" for event in web.events))
+            web.process.terminate()
+            eventually(lambda: any(event["event"] == "draining" for event in web.events))
+            web.write("late", n=1)
+            assert client.read_until(b"\r\n").startswith(b"HTTP/1.1 200 ")
+        assert web.process.wait(5) == 0
+
+
+def test_hup_replaces_the_process_and_clients_are_told(web: WebServer) -> None:
+    with web:
+        web.write("t", n=1)
+        with Socket(web.port, "t") as client:
+            client.receive_type("dashboard.update")
+            web.process.send_signal(signal.SIGHUP)
+            assert client.closed() == 1012
+        # The one that leaves may answer a few more with 503; the new one takes over.
+        path, authorization = "/ws/dashboard/t/", f"Authorization: Bearer {token('t')}"
+        eventually(lambda: " 101 " in _upgraded(web, path, authorization), within_s=5)
+
+
+def _upgraded(web: WebServer, path: str, authorization: str) -> str:
+    with Wire(web.port) as wire:
+        return upgrade(wire, path, authorization)
