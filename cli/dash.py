@@ -26,6 +26,7 @@ from cli.progress import progress
 from cli.tokens import make_token
 from cli.variables import effective, env_example
 from shared.errors import ConfigError, DaybookError
+from shared.redis_client import connect
 from shared.settings import Settings
 from workers.database import make_engine
 from workers.migrate import migrate as migrate_database
@@ -38,6 +39,7 @@ Completion for bash (zsh and fish likewise), typed in the clone:
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 MARKS = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}
 MOST_FAILURES_SHOWN = 20
+REDIS_TIMEOUT_S = 3.0
 
 
 class Duration(click.ParamType[int]):
@@ -139,11 +141,14 @@ def demo(live: bool, every: float, yes: bool) -> None:
 @click.argument("user_ids", nargs=-1, metavar="[USER_ID]...")
 def recalculate(everyone: bool, user_ids: tuple[str, ...]) -> None:
     """Recompute tenants on the workers and wait until all are done. Exit code 1 if any failed."""
-    from cli.recalculation import recalculate as recalculate_tenants
-
     if everyone == bool(user_ids):
         raise click.UsageError("name the tenants, or say --all")
+    from cli.recalculation import recalculate as recalculate_tenants
+
     settings = load_settings(known_environment())
+    # Celery would try to reach Redis for long before it gave up.
+    with connect(settings.redis_url, timeout_s=REDIS_TIMEOUT_S) as client:
+        client.ping()
     ids = _tenant_ids(settings) if everyone else list(dict.fromkeys(user_ids))
     with progress() as advance:
         report = recalculate_tenants(ids, queue="sweep" if everyone else "commands", advance=advance)
@@ -185,7 +190,10 @@ def _tenant_ids(settings: Settings) -> list[str]:
 def main() -> None:
     """Run the command; whatever fails ends in one line on stderr and an exit code other than 0."""
     try:
-        dash.main(prog_name="bin/dash", complete_var="_DASH_COMPLETE")
+        try:
+            dash.main(prog_name="bin/dash", complete_var="_DASH_COMPLETE")
+        finally:
+            sys.stdout.flush()  # here, where a reader that has gone away can be caught
     except ConfigError as error:
         _fail("\n  ".join(["these settings are missing or malformed:", *error.problems]), code=2)
     except DaybookError as error:

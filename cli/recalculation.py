@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import msgspec
 from celery.exceptions import TimeoutError as NoResult
 
-from shared.errors import DaybookError
+from shared.errors import DaybookError, StoreUnavailable
 from shared.outcomes import Outcome, Recalculation
 
 # A batch takes well below a second; silence for so long means that no worker is there.
@@ -61,6 +61,8 @@ def recalculate(tenant_ids: Sequence[str], *, queue: str, advance: Callable[[str
             answer = result.get(timeout=SILENCE_S, propagate=False)
         except NoResult:
             raise NoWorkerAnswers("no worker answered within a minute; bin/dash doctor may know why") from None
+        except RuntimeError as error:  # all that Celery's result backend raises when it gives Redis up
+            raise StoreUnavailable("Redis went away while the tenants were computed") from error
         outcomes += _outcomes(batch, answer)
     advance("recalculating", len(tenant_ids), len(tenant_ids))
     return Report(outcomes=tuple(outcomes), seconds=time.monotonic() - started)
