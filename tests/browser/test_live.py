@@ -144,3 +144,17 @@ def test_a_person_recalculates_with_the_button_or_the_keyboard(stack: Stack, vis
     expect(there.page.locator("#toast")).to_have_text("Recalculated: nothing has changed")
     there.page.keyboard.press("r")
     expect(there.page.get_by_role("button", name="Recalculate")).not_to_have_attribute("aria-disabled", "true")
+
+
+def test_page_turns_to_whoever_signed_in_last(stack: Stack, visit: Open, business: str) -> None:
+    there = visit(None)
+    sockets: list[WebSocketRoute] = []
+    there.page.route_web_socket(SOCKETS, lambda route: (sockets.append(route), route.connect_to_server()))
+    there.context.add_cookies([cookie(stack, business)])
+    there.page.reload()
+    there.expect_live()
+    there.context.add_cookies([cookie(stack, "tokyo")])
+    sockets[0].close(code=4000)
+    expect(there.page.get_by_role("heading", level=1)).to_have_text("Tokyo Paper Goods")
+    there.expect_live()
+    expect(there.page.locator(".receivables .figure strong")).to_have_text(re.compile("^¥"))

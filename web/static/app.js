@@ -10,6 +10,7 @@ import { dashboard, trouble } from "./view.js";
 
 /** A busy tenant has many versions a second; the long form need not follow each. */
 const OVERVIEW_EVERY_MS = 2_000;
+const OVERVIEW_AGAIN_MS = 5_000;
 const ALERTS_EVERY_MS = 1_000;
 const FLASH_MS = 1_600;
 
@@ -44,7 +45,8 @@ const client = connect({
 });
 
 function take(snapshot) {
-  const { currency, timezone } = known.snapshot ?? {};
+  const { currency, timezone, user_id: tenant } = known.snapshot ?? {};
+  if (tenant !== snapshot.user_id) known.overview = known.stored = null;
   if (currency !== snapshot.currency || timezone !== snapshot.timezone) known.format = makeFormat(snapshot, navigator.languages);
   known.snapshot = snapshot;
   draw();
@@ -75,9 +77,12 @@ function coalesced(load, everyMs) {
 
 const loadOverview = coalesced(async () => {
   try {
-    known.overview = await client.overview();
+    const overview = await client.overview();
+    if (overview.user_id === known.snapshot.user_id) known.overview = overview;
   } catch {
-    return; // The state in the bar tells; the next snapshot asks again.
+    // The state in the bar tells; a connection that comes back asks by itself.
+    if (known.status?.state === "live") setTimeout(loadOverview, OVERVIEW_AGAIN_MS);
+    return;
   }
   draw();
 }, OVERVIEW_EVERY_MS);

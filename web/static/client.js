@@ -37,7 +37,6 @@ class Client {
   #base;
   #userId;
   #token = null;
-  #etag = null;
   #pushes = 0;
   #clockOffsetMs = 0;
   #downSince = null;
@@ -135,15 +134,21 @@ class Client {
 
   async #fetchSnapshot() {
     const pushes = this.#pushes;
-    const headers = this.#etag && this.snapshot ? { "If-None-Match": this.#etag } : {};
-    const response = await this.#fetch("/realtime/aggregate/", { headers });
-    if (response.status === 304) return;
+    const response = await this.#fetch("/realtime/aggregate/");
     const snapshot = await response.json();
     this.#compareClocks(response.headers.get("Date"));
-    this.#etag = response.headers.get("ETag");
-    this.#userId ??= snapshot.user_id;
+    if (this.#userId !== snapshot.user_id) this.#meet(snapshot.user_id);
     // What a socket pushed while this answer was on its way is newer than the answer, whatever its epoch.
     if (pushes === this.#pushes) this.#take(snapshot);
+  }
+
+  /** The credential stands for another tenant than before: somebody else signed in. Nothing of the old one is kept. */
+  #meet(userId) {
+    if (this.#options.userId && this.#options.userId !== userId) {
+      throw new ProblemError({ status: 403, code: "other_tenant", title: "Signed in as somebody else" });
+    }
+    this.#userId = userId;
+    this.snapshot = null;
   }
 
   /** The Date header counts whole seconds: good enough to notice a wrong clock before the socket tells the time exactly. */
@@ -255,7 +260,7 @@ class Client {
     return (await this.#fetch(path, init)).json();
   }
 
-  /** One request; an answer that is neither success nor 304 is thrown as ProblemError, and so is no answer. */
+  /** One request; an answer that is no success is thrown as ProblemError, and so is no answer. */
   async #fetch(path, init = {}) {
     const token = await this.#currentToken();
     const headers = { Accept: "application/json", ...init.headers };
@@ -267,7 +272,7 @@ class Client {
     } catch (error) {
       throw new ProblemError({ detail: error.name === "TimeoutError" ? "The server did not answer in time." : "" });
     }
-    if (!response.ok && response.status !== 304) throw await ProblemError.from(response);
+    if (!response.ok) throw await ProblemError.from(response);
     return response;
   }
 }

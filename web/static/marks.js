@@ -74,8 +74,8 @@ export function ticks(low, high) {
   const power = 10 ** Math.floor(Math.log10(span / 3));
   const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((size) => span / size <= 3.6) ?? 10 * power;
   // A value just beyond the last line may stand out a little rather than cost another interval.
-  const first = Math.floor(Math.min(low, 0) / step + 0.15);
-  const last = Math.max(Math.ceil(Math.max(high, 0) / step - 0.15), first + 1);
+  const first = Math.floor(Math.min(low, 0) / step + 0.2);
+  const last = Math.max(Math.ceil(Math.max(high, 0) / step - 0.2), first + 1);
   return Array.from({ length: last - first + 1 }, (_, index) => (first + index) * step);
 }
 
