@@ -66,6 +66,7 @@ class AllocationGroup:
     """Revenue on cash basis: allocated money × (total − tax) / total, by day paid, in the invoice's currency.
 
     rate_date: issue date of the invoices, whose rate counts; None when no rate is needed. Refunds are negative.
+    A tenant on accrual basis has none, nor settlements.
     """
 
     day: date

@@ -55,7 +55,8 @@ def _tenant(
             DataIssue(code="unknown_timezone", detail=f"{_named('time zone', timezone)}; UTC is used instead")
         )
     if currency is None or not is_known(currency):
-        issues.append(DataIssue(code="unknown_currency", detail=f"{_named('base currency', currency)} in ISO 4217"))
+        detail = f"{_named('base currency', currency)}; two decimals are assumed"
+        issues.append(DataIssue(code="unknown_currency", detail=detail))
     if basis not in ("accrual", "cash", None):
         issues.append(DataIssue(code="unknown_basis", detail=f"{_named('basis', basis)}; accrual is used instead"))
     on: Basis = "cash" if basis == "cash" else "accrual"
