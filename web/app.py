@@ -102,6 +102,7 @@ def _services(
     reader = reader or SnapshotReader(client, keys)
     commands = Commands(client, keys, circuit, settings)
     freshness = Freshness(client, keys, settings)
+    metrics = Metrics()
     return Services(
         settings=settings,
         keys=keys,
@@ -113,8 +114,9 @@ def _services(
         leases=Leases(client, keys, circuit, settings),
         commands=commands,
         freshness=freshness,
-        hub=hub or Hub(client, reader, keys, freshness, recalculate=commands.ask, end_epoch=commands.end_epoch),
-        metrics=Metrics(),
+        hub=hub
+        or Hub(client, reader, keys, freshness, metrics, recalculate=commands.ask, end_epoch=commands.end_epoch),
+        metrics=metrics,
     )
 
 

@@ -25,6 +25,7 @@ from shared.versions import Version
 from web.channel import Channel
 from web.freshness import FRESH, Freshness, Staleness
 from web.mailbox import Subscription, Update
+from web.metrics import Metrics
 from web.watched import Watched
 
 log = structlog.get_logger()
@@ -49,6 +50,7 @@ class Hub:
         reader: SnapshotReader,
         keys: Keys,
         freshness: Freshness,
+        metrics: Metrics,
         *,
         recalculate: Callable[[str], None],
         end_epoch: Callable[[str, Version], None],
@@ -56,6 +58,7 @@ class Hub:
         """`recalculate` and `end_epoch` send commands; they may raise DaybookError, and are called again later."""
         self._reader = reader
         self._freshness = freshness
+        self._metrics = metrics
         self._recalculate = recalculate
         self._end_epoch = end_epoch
         self._channel = Channel(client, keys, heard=freshness.heard, subscribed=self._resync, noticed=self._noticed)
@@ -64,7 +67,6 @@ class Hub:
         self._due_wake = Event()
         self._started = False
         self.draining = False
-        self.resyncs = 0
 
     def start(self) -> None:
         """Begin to listen; called again it does nothing."""
@@ -132,7 +134,7 @@ class Hub:
             self._make_due([notice.tenant])
 
     def _resync(self) -> None:
-        self.resyncs += 1
+        self._metrics.resyncs.inc()
         self._make_due(self._watched)
 
     def _make_due(self, tenant_ids: Iterable[str]) -> None:

@@ -44,6 +44,23 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="livesum",
         )
+        self.updates = Counter(
+            "dashboard_updates_total",
+            "Snapshots handed to clients, by transport: socket, stream",
+            ["transport"],
+            registry=self.registry,
+        )
+        self.socket_closes = Counter(
+            "dashboard_socket_closes_total",
+            "Sockets that the server closed, by close code",
+            ["code"],
+            registry=self.registry,
+        )
+        self.resyncs = Counter(
+            "dashboard_channel_resyncs_total",
+            "Subscriptions to the notices channel, each followed by a reading of all that is watched",
+            registry=self.registry,
+        )
         self.redis_up = Gauge(
             "dashboard_redis_up",
             "1 when Redis answered its last use by a web process, else 0",

@@ -13,15 +13,13 @@ import msgspec
 import structlog
 from limits import parse as parse_rate
 
-from shared.settings import Settings
 from web import websocket
-from web.auth import Auth
 from web.clock import from_epoch_s, now
 from web.connection import ClientGone, TooSlow
-from web.hub import Hub
 from web.mailbox import Subscription
 from web.messages import BadMessage, Error, Ping, Pong, Refresh, TokenRefreshed, parse
 from web.problems import TokenExpired, TokenInvalid
+from web.services import Services
 from web.tokens import Caller
 from web.websocket import CloseSocket, Message, WebSocket, text_frame
 
@@ -63,26 +61,15 @@ class Session(ABC):
     kind: ClassVar[Any]
     """Union of the client messages that this socket understands; Ping and Refresh are answered here."""
 
-    def __init__(
-        self,
-        socket: WebSocket,
-        subscription: Subscription,
-        caller: Caller,
-        *,
-        auth: Auth,
-        hub: Hub,
-        settings: Settings,
-    ) -> None:
+    def __init__(self, socket: WebSocket, subscription: Subscription, caller: Caller, services: Services) -> None:
         self.socket = socket
         self.subscription = subscription
         self.caller = caller
-        self._auth = auth
-        self._hub = hub
-        self._bucket = TokenBucket(settings.rate_messages, settings.message_burst)
+        self.services = services
+        self._bucket = TokenBucket(services.settings.rate_messages, services.settings.message_burst)
         self._bad_in_a_row = 0
-        self._alive_at = time.monotonic()
+        self._alive_at = self._revocation_checked_at = time.monotonic()
         self._pinged = False
-        self._revocation_checked_at = self._alive_at
 
     @abstractmethod
     def open(self) -> None:
@@ -112,17 +99,21 @@ class Session(ABC):
         except ClientGone:
             return
         except TooSlow:
-            self.socket.close(websocket.TOO_SLOW, "too slow")
+            self._close(websocket.TOO_SLOW, "too slow")
         except CloseSocket as end:
-            self.socket.close(end.code, end.reason)
+            self._close(end.code, end.reason)
         except Exception:
             # Whatever it was, an HTTP error page must not be written into the socket.
             log.exception("socket_failed")
-            self.socket.close(websocket.OUR_ERROR, "internal error")
+            self._close(websocket.OUR_ERROR, "internal error")
 
     def send(self, message: msgspec.Struct) -> None:
         """One message to the client."""
         self.socket.send(text_frame(msgspec.json.encode(message)))
+
+    def _close(self, code: int, reason: str) -> None:
+        self.services.metrics.socket_closes.labels(str(int(code))).inc()
+        self.socket.close(code, reason)
 
     def _sleep_s(self) -> float:
         alive_s = time.monotonic() - self._alive_at
@@ -130,7 +121,7 @@ class Session(ABC):
         return max(0.0, min(silence_s, self.caller.expires_at - time.time(), self.due_in_s()))
 
     def _check_end(self) -> None:
-        if self._hub.draining:
+        if self.services.hub.draining:
             raise CloseSocket(websocket.RESTARTING, "server restarting")
         if self.subscription.ended:
             raise CloseSocket(websocket.NOT_YOURS, "no such tenant")
@@ -138,7 +129,7 @@ class Session(ABC):
             raise CloseSocket(websocket.TOKEN_EXPIRED, "token expired")
         if time.monotonic() - self._revocation_checked_at >= REVOCATION_CHECK_S:
             self._revocation_checked_at = time.monotonic()
-            if self._auth.is_revoked(self.caller):
+            if self.services.auth.is_revoked(self.caller):
                 raise CloseSocket(websocket.TOKEN_EXPIRED, "token revoked")
         silent_s = time.monotonic() - self._alive_at
         if silent_s >= FORGET_AFTER_S:
@@ -176,7 +167,7 @@ class Session(ABC):
 
     def _refresh(self, token: str) -> None:
         try:
-            caller = self._auth.verify(token)
+            caller = self.services.auth.verify(token)
         except TokenExpired as error:
             raise CloseSocket(websocket.TOKEN_EXPIRED, "token expired") from error
         except TokenInvalid as error:

@@ -32,6 +32,7 @@ from web.requests import query
 from web.services import Services
 from web.session import Session
 from web.snapshots import Snapshots
+from web.tokens import Caller
 from web.websocket import SOCK_SERVER_OPTIONS, WebSocket
 
 _VERSION = "13"
@@ -42,9 +43,10 @@ class DashboardSession(Session):
 
     kind = DashboardMessage
 
-    def __init__(self, *args: Any, services: Services, **kwargs: Any) -> None:
-        super().__init__(*args, auth=services.auth, hub=services.hub, settings=services.settings, **kwargs)
+    def __init__(self, socket: WebSocket, subscription: Subscription, caller: Caller, services: Services) -> None:
+        super().__init__(socket, subscription, caller, services)
         self._bounds = services.settings.intervals
+        self._sent = services.metrics.updates.labels("socket")
         self._interval_s = self._bounds.default_s
         self._sent_at = time.monotonic()
 
@@ -64,6 +66,7 @@ class DashboardSession(Session):
         while (news := self.subscription.take()) is not None:
             if isinstance(news, Update):
                 self.socket.send(news.frame)
+                self._sent.inc()
                 self._sent_at = time.monotonic()
             else:
                 self.send(_status(news))
@@ -121,7 +124,7 @@ def register(app: Flask, services: Services, snapshots: Snapshots) -> None:
         server.ws = None
         request.environ.clear()
         try:
-            DashboardSession(WebSocket(connection), subscription, admission.caller, services=services).run()
+            DashboardSession(WebSocket(connection), subscription, admission.caller, services).run()
         finally:
             connection.release()
 

@@ -14,11 +14,9 @@ from flask import Flask, Response, request
 from shared.settings import Intervals
 from shared.versions import Version
 from web.admission import Doorkeeper
-from web.auth import Auth
 from web.clock import from_epoch_s, now
 from web.connection import ClientGone, Connection, TooSlow
 from web.freshness import Staleness
-from web.hub import Hub
 from web.mailbox import Subscription, Update
 from web.messages import StreamConnection, StreamEnd, StreamStatus
 from web.requests import query, whole_number
@@ -55,16 +53,15 @@ class Stream:
         connection: Connection,
         caller: Caller,
         wishes: Wishes,
-        *,
-        hub: Hub,
-        auth: Auth,
+        services: Services,
     ) -> None:
         self._subscription = subscription
         self._connection = connection
         self._caller = caller
         self._wishes = wishes
-        self._hub = hub
-        self._auth = auth
+        self._hub = services.hub
+        self._auth = services.auth
+        self._sent = services.metrics.updates.labels("stream")
         self._sequence = 0
         self._seen = wishes.last_seen
         self._doubt_until: float | None = None
@@ -147,6 +144,7 @@ class Stream:
 
     def _update(self, update: Update) -> bytes:
         self._sequence += 1
+        self._sent.inc()
         self._seen = self._doubt_until = None
         self._sent_at = time.monotonic()
         return b'id: %s\ndata: {"type":"dashboard_update","sequence":%d,%s\n\n' % (
@@ -195,7 +193,7 @@ def register(app: Flask, services: Services, snapshots: Snapshots) -> None:
         connection = Connection(client, subscription.wake, hurry=lambda: services.hub.draining)
         # gunicorn writes the chunks; `pieces` sees to it that it does not block on them.
         connection.lend()
-        served = Stream(subscription, connection, admission.caller, wishes, hub=services.hub, auth=services.auth)
+        served = Stream(subscription, connection, admission.caller, wishes, services)
         response = Response(served.events(), content_type="text/event-stream; charset=utf-8")
         response.headers["Cache-Control"] = "no-store"
         response.headers["X-Accel-Buffering"] = "no"
