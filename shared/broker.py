@@ -1,4 +1,4 @@
-"""How Celery reaches Redis: kombu's spelling of our one address, and the transport options that keep tasks from being lost."""
+"""How Celery reaches Redis: kombu's spelling of our address, and options that keep tasks from being lost."""
 
 from __future__ import annotations
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 from functools import cache
 
 import redis
-from celery import Celery, signals
+import structlog
+from celery import Celery, Task, signals
 
 from shared.errors import ConfigError
 from shared.keys import Keys
@@ -38,6 +40,23 @@ app.config_from_object("celeryconfig")
 @signals.setup_logging.connect
 def _logging(**_: object) -> None:
     configure_logging(settings.log_level)
+    # Celery says of each task that it was received and succeeded, with its whole result; our own lines say what it did.
+    for chatty in ("celery.app.trace", "celery.worker.strategy"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+@signals.task_prerun.connect
+def _bind_ids(task_id: str, task: Task, **_: object) -> None:
+    # One id from the HTTP request to the task's log lines: the web process sends it as a message header.
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(task_id=task_id, task=task.name)
+    if request_id := task.request.get("request_id"):
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+
+
+@signals.task_postrun.connect
+def _unbind_ids(**_: object) -> None:
+    structlog.contextvars.clear_contextvars()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,11 @@ from celery import Celery
 from kombu.exceptions import OperationalError as BrokerError
 
 from shared.keys import Keys
+from shared.logs import configure_logging
 from shared.notices import Notice, encode_notice
 from shared.redis_client import connect as connect_redis
-from shared.settings import Settings
 from workers import changes
-from workers.app import app
+from workers.app import app, settings
 from workers.database import STATEMENT_TIMEOUT_MS, dsn
 from workers.pace import QUEUED_S, Pace
 
@@ -150,8 +150,8 @@ class Listener:
 
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
+    configure_logging(settings.log_level)
     logging.getLogger("kombu").setLevel(logging.WARNING)
-    settings = Settings.from_env(os.environ, role="worker")
     client = connect_redis(settings.redis_url, timeout_s=2.0)
     listener = Listener(dsn(settings.database_url or ""), client, Keys(settings.key_prefix), app)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import redis
+import structlog
 from celery import Task
 
 from shared.errors import DaybookError, SourceUnavailable, StoreUnavailable
@@ -18,13 +20,15 @@ from workers import isolation
 from workers.app import Resources, app, resources, settings
 from workers.recalculate import recalculate as recalculate_tenants
 
+log = structlog.get_logger()
+
 # One set of statements serves so many tenants; larger batches gain nothing and keep urgent work waiting longer.
 BATCH_SIZE = 50
 RETRIES = 6
 
 
 def _retry_in_s(attempt: int) -> float:
-    return min(0.5 * 2**attempt, 8.0)
+    return min(0.5 * 2.0**attempt, 8.0)
 
 
 @app.task(name="dashboard.recalculate", bind=True, max_retries=RETRIES)
@@ -51,6 +55,7 @@ def recalculate(self: Task, tenant_ids: list[str]) -> dict[str, Any]:
     except (SourceUnavailable, StoreUnavailable, redis.RedisError) as error:
         _let_go(held, tenant_ids)
         raise self.retry(exc=DaybookError(str(error)), countdown=_retry_in_s(self.request.retries)) from error
+    log.info("recalculated", verdicts=dict(Counter(outcome.status for outcome in outcomes)))
     result = Recalculation(outcomes=tuple(outcomes), duration_seconds=round(time.monotonic() - started, 4))
     reply: dict[str, Any] = msgspec.to_builtins(result)
     return reply
