@@ -127,7 +127,7 @@ def test_a_missing_currency_is_one_that_nobody_has_a_rate_for(db: Db, engine: En
         view(db, table, currency="NULL")
     facts = Source(engine).load(["bad"], now=NOON).facts["bad"]
     families = (facts.invoices, facts.open_invoices, facts.payments, facts.credits, facts.expenses, facts.payables)
-    found = {group.currency for groups in (*families, facts.quotes, facts.recurring) for group in groups}  # type: ignore[attr-defined]
+    found = {group.currency for groups in (*families, facts.quotes, facts.recurring) for group in groups}
     assert found == {"XXX"}
     assert facts.rates == {}
 

@@ -66,7 +66,7 @@ class Batch:
         result = self.connection.execute(query, self._asked())
         fields = tuple(result.keys())[1:]
         found: dict[str, list[Group]] = {}
-        for tenant_id, *values in result:
+        for tenant_id, *values in result.all():
             refuse_nonsense(tenant_id, values)
             found.setdefault(tenant_id, []).append(make(**dict(zip(fields, values, strict=True))))
         return found

@@ -46,7 +46,7 @@ def read_rates(
         return found
     tenant_ids, currencies, bases, days = (list(column) for column in zip(*needs, strict=True))
     asked = {"tenant_ids": tenant_ids, "currencies": currencies, "bases": bases, "days": days}
-    for nth, rate in batch.connection.execute(RATES, asked):
+    for nth, rate in batch.connection.execute(RATES, asked).all():
         tenant_id, currency, _, day = needs[nth - 1]
         refuse_nonsense(tenant_id, (rate,))
         found.setdefault(tenant_id, {})[currency, day] = rate
