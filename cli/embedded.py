@@ -54,26 +54,36 @@ class Account:
 
 
 def unprivileged_account(program: Path, directory: Path) -> Account:
-    """Ourselves when we are not root; else `nobody` if it can reach the program and the directory; else a user namespace.
+    """Ourselves when we are an ordinary user; as root `nobody` if it can reach program and directory; else a namespace.
 
-    In a clone below /root, which only root may enter, nobody cannot even see the program. A namespace in which we bear
-    the number of nobody keeps our access to files, and PostgreSQL content, without opening a directory to anyone.
+    In a clone below /root, which only root may enter, nobody cannot even see the program, and a container may run us
+    under a number that no account has, which initdb refuses. A user namespace in which we bear the number of nobody
+    keeps our access to files, and PostgreSQL content, without opening a directory to anyone.
     """
-    if os.geteuid() != 0:
-        return Account()
     nobody = pwd.getpwnam(UNPRIVILEGED)
-    as_nobody: dict[str, object] = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-    reach = ["/bin/sh", "-c", 'test -x "$1" && exec "$0" --version', str(program), str(directory)]
-    if _succeeds(reach, as_nobody):
-        return Account(popen=as_nobody, owner=nobody.pw_uid)
+    if os.geteuid() == 0:
+        as_nobody: dict[str, object] = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+        reach = ["/bin/sh", "-c", 'test -x "$1" && exec "$0" --version', str(program), str(directory)]
+        if _succeeds(reach, as_nobody):
+            return Account(popen=as_nobody, owner=nobody.pw_uid)
+    elif _has_account(os.geteuid()):
+        return Account()
     namespace = ("unshare", "--user", f"--map-user={nobody.pw_uid}", f"--map-group={nobody.pw_gid}")
     if _succeeds([*namespace, str(program), "--version"], {}):
-        return Account(prefix=namespace, owner=0)
+        return Account(prefix=namespace, owner=os.geteuid())
     raise EmbeddedServiceFailed(
-        f"PostgreSQL does not run as root, the account {UNPRIVILEGED} cannot enter {directory}, and this machine allows "
-        "no user namespaces. Move the clone to where other accounts may enter (such as /srv), run it as an ordinary "
-        "user, or set DATABASE_URL."
+        f"PostgreSQL runs neither as root nor without an account, {UNPRIVILEGED} cannot enter {directory}, and this "
+        "machine allows no user namespaces. Move the clone to where other accounts may enter (such as /srv), run it as "
+        "an ordinary user, or set DATABASE_URL."
     )
+
+
+def _has_account(uid: int) -> bool:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
 
 
 def _succeeds(argv: list[str], popen: dict[str, object]) -> bool:
@@ -177,9 +187,8 @@ class Postgres:
     def _give(self, directory: Path) -> None:
         owner = self.account.owner
         if owner is not None and directory.stat().st_uid != owner:
-            group = pwd.getpwuid(owner).pw_gid
             for path in (directory, *directory.rglob("*")):
-                os.chown(path, owner, group, follow_symlinks=False)
+                os.chown(path, owner, -1, follow_symlinks=False)
 
     def _initdb(self, directory: Path) -> None:
         arguments = ["-U", "daybook", "--encoding=UTF8", "--no-locale", "--no-sync", "--set=timezone=UTC"]
