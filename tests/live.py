@@ -18,6 +18,11 @@ TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 WITHIN_S = 10.0
 
 
+def slowed_by() -> float:
+    """How many times longer everything takes because other programs use this machine, too."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def frame(
     payload: bytes = b"",
     *,
