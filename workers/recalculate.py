@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 
 class Database(Protocol):
-    """What a recalculation asks of PostgreSQL; see workers/source.py."""
+    """What a recalculation asks of PostgreSQL; see workers/source/."""
 
     def pending(self, tenant_ids: Sequence[str]) -> dict[str, list[int]]: ...
     def load(self, tenant_ids: Sequence[str]) -> Loaded: ...
