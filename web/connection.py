@@ -48,8 +48,10 @@ class Connection:
 
     def __init__(self, client: socket.socket, wake: Event, *, hurry: Callable[[], bool] = _never) -> None:
         """`hurry` tells a write that has been blocked for a while to give up before its deadline."""
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # A client that has already left makes these fail; the first reading will tell.
+        with contextlib.suppress(OSError):
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client.setblocking(False)
         self.wake = wake
         self._hurry = hurry

@@ -99,7 +99,11 @@ class Session(ABC):
         except ClientGone:
             return
         except TooSlow:
-            self._close(websocket.TOO_SLOW, "too slow")
+            # A restart does not wait for a slow reader, but is not held against it either.
+            draining = self.services.hub.draining
+            self._close(
+                *((websocket.RESTARTING, "server restarting") if draining else (websocket.TOO_SLOW, "too slow"))
+            )
         except CloseSocket as end:
             self._close(end.code, end.reason)
         except Exception:
