@@ -19,6 +19,8 @@ COMPUTING_S = 8
 BREATH_S = 0.2
 # After a failure that another try may mend (a database or Redis away).
 RETRY_S = 1.0
+# Nothing is computed for a tenant in quarantine, but its changes stay due: they are asked about so seldom.
+LEFT_OUT_S = 30
 
 
 class Pace:
@@ -47,6 +49,10 @@ class Pace:
     def failed(self, tenant_ids: Sequence[str]) -> None:
         """The tenants could not be computed or dispatched: after a moment they may be dispatched again."""
         self._hold(tenant_ids, RETRY_S)
+
+    def left_out(self, tenant_ids: Sequence[str]) -> None:
+        """The tenants are in quarantine; see workers/isolation.py."""
+        self._hold(tenant_ids, LEFT_OUT_S)
 
     def _hold(self, tenant_ids: Sequence[str], seconds: float) -> None:
         with self._client.pipeline(transaction=False) as pipe:

@@ -52,6 +52,7 @@ def recalculate(self: Task, tenant_ids: list[str]) -> dict[str, Any]:
             ),
         )
         held.pace.done(tenant_ids)
+        held.pace.left_out([outcome.tenant_id for outcome in outcomes if outcome.reason == isolation.POISON])
     except (SourceUnavailable, StoreUnavailable, redis.RedisError) as error:
         _let_go(held, tenant_ids)
         raise self.retry(exc=DaybookError(str(error)), countdown=_retry_in_s(self.request.retries)) from error

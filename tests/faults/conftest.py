@@ -1,0 +1,59 @@
+"""One stack for each module of fault tests; every test finds it well and may hurt it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.watch import Watch
+from tests.stack import Stack
+
+# Where to write what was measured, one JSON object a line; docs/faults.md is made from it.
+REPORT = "DAYBOOK_FAULTS_REPORT"
+LONG = os.environ.get("DAYBOOK_LONG") == "1"
+
+Measured = Callable[[int, float], None]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fault tests run one after another, in one process: two stacks at once would measure each other."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("faults"))
+
+
+@pytest.fixture(scope="module")
+def module_stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
+    """The module's stack; a module that wants another one says so in STACK."""
+    with getattr(request.module, "STACK", Stack)() as stack:
+        yield stack
+
+
+@pytest.fixture
+def stack(module_stack: Stack) -> Iterator[Stack]:
+    """The module's stack, whole again after the test before."""
+    module_stack.heal()
+    yield module_stack
+
+
+@pytest.fixture
+def watch(stack: Stack) -> Iterator[Watch]:
+    """Two tenants with a socket, a stream and a REST client each."""
+    with Watch(stack) as watching:
+        yield watching
+
+
+@pytest.fixture
+def measured(request: pytest.FixtureRequest) -> Measured:
+    """Note how long a row of the fault table took to recover, in seconds."""
+
+    def note(row: int, seconds: float) -> None:
+        if path := os.environ.get(REPORT):
+            with Path(path).open("a") as report:
+                report.write(json.dumps({"row": row, "seconds": round(seconds, 2), "test": request.node.name}) + "\n")
+
+    return note

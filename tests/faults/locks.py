@@ -1,0 +1,37 @@
+"""Holds computations still where a test wants them: between the reading of a tenant's first and last rows."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import psycopg
+
+from tests.servers import eventually
+from tests.stack import Stack
+
+# Read after the database state is fixed, so a computation that waits here has seen an old state.
+LATE_TABLE = "dashboard.expense"
+_WAITING = """
+    SELECT pid FROM pg_stat_activity
+    WHERE application_name LIKE 'daybook%%' AND wait_event_type = 'Lock' AND query LIKE %s
+"""
+
+
+@contextlib.contextmanager
+def locked(stack: Stack, table: str = LATE_TABLE) -> Iterator[psycopg.Connection]:
+    """Nobody can read the table within the block; the lock goes with the block, or with a rollback."""
+    with psycopg.connect(stack.database_url) as connection:
+        connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        yield connection
+        connection.rollback()
+
+
+def waiting(stack: Stack, table: str = LATE_TABLE) -> list[int]:
+    """Backends of Daybook that wait for the table."""
+    return [pid for (pid,) in stack.db.execute(_WAITING, [f"%{table.partition('.')[2]}%"]).fetchall()]
+
+
+def somebody_waits(stack: Stack, table: str = LATE_TABLE, *, count: int = 1) -> None:
+    """Returns when as many computations are held."""
+    eventually(lambda: len(waiting(stack, table)) >= count)

@@ -1,0 +1,106 @@
+"""Workers and listener are killed, frozen and stopped; clients end with the truth."""
+
+from __future__ import annotations
+
+import signal
+import time
+import uuid
+
+import psutil
+
+from tests.faults.conftest import LONG, Measured
+from tests.faults.locks import locked, somebody_waits
+from tests.faults.watch import Watch
+from tests.servers import eventually
+from tests.stack import Stack
+
+# What a supervisor waits before it starts again what died (cli/supervise.py).
+BACKOFF_S = 0.5
+READY = " ready."
+SENT = 600 if LONG else 120
+
+
+def test_a_killed_listener_loses_nothing(stack: Stack, watch: Watch, measured: Measured) -> None:
+    stack.kill("changes")
+    started = time.monotonic()
+    watch.sales()
+    stack.start("changes")
+    measured(32, watch.recovered(within_s=5.0, since=started))
+    watch.assert_stayed_connected()
+
+
+def test_two_listeners_dispatch_once_and_one_may_die(stack: Stack, watch: Watch) -> None:
+    stack.start("second listener", stack.procfile["changes"])
+    eventually(lambda: "listener_connected" in stack.log("second listener"))
+    watch.recovered(within_s=5.0)
+    stack.kill("changes")
+    watch.recovered(within_s=5.0)
+    stack.start("changes")
+    stack.stop("second listener")
+    assert not any(client.was_stale(0) for client in watch.live)
+
+
+def test_killed_worker_children_are_replaced_and_their_task_is_done(
+    stack: Stack, watch: Watch, measured: Measured
+) -> None:
+    with locked(stack):
+        watch.sales()
+        somebody_waits(stack)
+        children = stack.children("worker")
+        for child in children:
+            child.kill()
+        psutil.wait_procs(children, 5)
+    measured(12, watch.converged(within_s=5.0))
+    watch.assert_stayed_connected()
+    assert not any(client.was_stale(0) for client in watch.live)
+    assert stack.deaths["worker"] == 0
+
+
+def test_what_a_killed_worker_was_computing_is_computed_by_the_next(
+    stack: Stack, watch: Watch, measured: Measured
+) -> None:
+    with locked(stack):
+        watch.sales()
+        somebody_waits(stack)
+        children = stack.children("worker")
+        stack.kill("worker")
+        started = time.monotonic()
+        assert psutil.wait_procs(children, 10)[1] == [], "children outlive their worker"
+    time.sleep(max(0.0, started + BACKOFF_S - time.monotonic()))
+    stack.start("worker")
+    measured(11, watch.converged(within_s=10.0, since=started))
+    watch.assert_stayed_connected()
+
+
+def test_workers_replaced_one_by_one_do_every_task_that_was_sent(
+    stack: Stack, watch: Watch, measured: Measured
+) -> None:
+    second = stack.procfile["worker"].replace("worker@", "second@")
+    sent: list[str] = []
+
+    def send(count: int) -> None:
+        for tenant_id in [*watch.tenant_ids * count][:count]:
+            sent.append(str(uuid.uuid4()))
+            stack.celery.send_task("dashboard.recalculate", args=[[tenant_id]], task_id=sent[-1], queue="commands")
+
+    for starting, stopping, command in (("second worker", "worker", second), ("worker", "second worker", None)):
+        stack.start(starting, command)
+        ready = stack.log(starting).count(READY)
+        send(SENT // 4)
+        eventually(lambda name=starting, before=ready: stack.log(name).count(READY) > before, within_s=20.0)
+        send(SENT // 4)
+        assert stack.stop(stopping) < 10.0
+    started = time.monotonic()
+    results = [f"{stack.keys.prefix}:celery:celery-task-meta-{task_id}" for task_id in sent]
+    eventually(lambda: stack.redis.exists(*results), lambda done: done == len(sent), within_s=20.0)
+    measured(14, watch.recovered(within_s=10.0, since=started))
+    assert [client.statuses for client in watch.live if client.was_stale(0)] == []
+
+
+def test_a_worker_that_is_told_to_stop_while_it_computes_gives_its_task_back(stack: Stack, watch: Watch) -> None:
+    with locked(stack):
+        watch.sales()
+        somebody_waits(stack)
+        assert stack.stop("worker", signal.SIGTERM) < 10.0
+    stack.start("worker")
+    watch.converged(within_s=10.0)
