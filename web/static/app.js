@@ -125,7 +125,6 @@ async function recalculate() {
   try {
     const { status, refresh_results: results } = await client.recalculate();
     toast(status === "queued" ? "Recalculation is queued" : results?.changed ? "Recalculated: there was something new" : "Recalculated: nothing has changed");
-    client.requestUpdate();
   } catch (problem) {
     complain(problem);
   }

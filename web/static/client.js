@@ -90,9 +90,12 @@ class Client {
     return this.#json("/overview/");
   }
 
-  recalculate({ wait = true, idempotencyKey } = {}) {
+  async recalculate({ wait = true, idempotencyKey } = {}) {
     const headers = idempotencyKey ? { "Idempotency-Key": idempotencyKey } : {};
-    return this.#json(`/realtime/recalculate/${wait ? "" : "?wait=0"}`, { method: "POST", headers });
+    const result = await this.#json(`/realtime/recalculate/${wait ? "" : "?wait=0"}`, { method: "POST", headers });
+    // A change is pushed; that nothing changed, and when that was found, is not.
+    if (result.refresh_results) await this.#fetchSnapshot();
+    return result;
   }
 
   alerts() {

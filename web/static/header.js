@@ -17,6 +17,7 @@ const REASONS = {
   workers_silent: "Nothing is being computed at the moment.",
   database_unavailable: "The database does not answer.",
   computation_failing: "These numbers cannot be computed at the moment.",
+  snapshot_missing: "The store lost these numbers; they are computed anew.",
   late: "The last computation is overdue.",
 };
 
