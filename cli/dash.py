@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
@@ -20,11 +22,11 @@ from rich.markup import escape
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from cli.local import Local
+from cli.local import Local, release
 from cli.plan import environment
 from cli.progress import progress
 from cli.tokens import make_token
-from cli.variables import effective, env_example
+from cli.variables import VARIABLES, effective, env_example
 from shared.errors import ConfigError, DaybookError
 from shared.redis_client import connect
 from shared.settings import Settings
@@ -75,6 +77,7 @@ def load_settings(known: Mapping[str, str]) -> Settings:
 
 
 @click.group(epilog=COMPLETION, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(release(), prog_name="Daybook")
 def dash() -> None:
     """Operate Daybook: the bin/run of this clone, or what DATABASE_URL and REDIS_URL name."""
 
@@ -180,6 +183,21 @@ def config(example: bool) -> None:
     print(effective(known))
     for role in ("web", "cli"):
         Settings.from_env(known, role=role)
+
+
+@dash.command()
+def env() -> None:
+    """Print the settings for a shell, secrets included: eval "$(bin/dash env)".
+
+    Then celery, psql and other programs find what runs here, for instance
+    celery -A workers call dashboard.recalculate --args='[["USER_ID"]]'
+    """
+    known = known_environment()
+    load_settings(known)
+    for variable in VARIABLES:
+        if known.get(variable.name):
+            print(f"export {variable.name}={shlex.quote(known[variable.name])}")
+    print(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')
 
 
 def _tenant_ids(settings: Settings) -> list[str]:

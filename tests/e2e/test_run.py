@@ -156,6 +156,14 @@ def test_one_command_to_a_live_page_and_a_second_one_that_keeps_its_data(clone: 
         )
     eventually(lambda: clone.version() != first)
 
+    # Celery's own command line, given the settings, recalculates as well.
+    call = """eval "$(bin/dash env)" && celery -A workers call dashboard.recalculate --args='[["demo"]]'"""
+    asked = subprocess.run(
+        ["/bin/sh", "-c", call], cwd=clone.root, env=clone.environment(), capture_output=True, text=True, check=False
+    )
+    assert asked.returncode == 0, asked.stderr
+    assert re.fullmatch(r"[0-9a-f-]{36}", asked.stdout.strip())
+
     services = [clone.running()["DATABASE_URL"], clone.running()["REDIS_URL"]]
     assert clone.stop(signal.SIGINT) == 0
     assert clone.left() == []

@@ -57,9 +57,21 @@ def test_help_lists_every_command_without_control_codes(dash: Dash) -> None:
     done = dash("--help")
     assert done.returncode == 0
     assert "\x1b" not in done.stdout
-    for name in ("token", "doctor", "demo", "recalculate", "migrate", "config"):
+    for name in ("token", "doctor", "demo", "recalculate", "migrate", "config", "env"):
         assert f"\n  {name} " in done.stdout
         assert dash(name, "--help").returncode == 0
+
+
+def test_the_version_is_that_of_the_newest_changelog_entry(dash: Dash) -> None:
+    newest = next(line for line in (ROOT / "CHANGELOG.md").read_text().splitlines() if line.startswith("## "))
+    assert dash("--version").stdout == f"Daybook, version {newest.split()[1]}\n"
+
+
+def test_a_shell_can_take_the_settings_over(dash: Dash, environment: dict[str, str]) -> None:
+    awkward = 'it\'s "quoted" $HOME `id` and more than 32 long'
+    script = f'{dash("env", JWT_SECRET_KEY=awkward).stdout}\nprintf "%s\\n" "$JWT_SECRET_KEY" "$REDIS_URL"; command -v celery'
+    done = subprocess.run(["/bin/sh", "-c", script], env={}, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines() == [awkward, environment["REDIS_URL"], str(Path(sys.executable).parent / "celery")]
 
 
 def test_completion_is_offered_for_bash(dash: Dash) -> None:
