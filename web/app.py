@@ -17,7 +17,7 @@ from shared.logs import configure_logging
 from shared.redis_client import connect
 from shared.settings import Settings
 from shared.store import SnapshotReader
-from web import cors, health, pages, problems, recalculation, snapshots, sockets, streams
+from web import cors, health, pages, problems, recalculation, snapshots, sockets, streams, ticket_office
 from web.auth import Auth
 from web.circuit import Circuit
 from web.commands import Commands
@@ -29,6 +29,7 @@ from web.metrics import Metrics
 from web.requests import MAX_BODY_BYTES, check_envelope
 from web.services import Services
 from web.snapshots import Snapshots
+from web.tickets import Tickets
 from web.tokens import Tokens
 
 log = structlog.get_logger()
@@ -80,7 +81,7 @@ def create_app(
     problems.register(app)
     _watch_requests(app, services)
     cors.register(app, settings)
-    for part in (recalculation, health, pages):
+    for part in (recalculation, health, pages, ticket_office):
         part.register(app, services)
     found = Snapshots(services)
     for live_part in (snapshots, streams, sockets):
@@ -103,13 +104,15 @@ def _services(
     commands = Commands(client, keys, circuit, settings)
     freshness = Freshness(client, keys, settings)
     metrics = Metrics()
+    tickets = Tickets(client, keys, circuit)
     return Services(
         settings=settings,
         keys=keys,
         client=client,
         circuit=circuit,
         reader=reader,
-        auth=Auth(Tokens(app, settings.jwt), settings, client=client, keys=keys, circuit=circuit),
+        auth=Auth(Tokens(app, settings.jwt), tickets, settings, client=client, keys=keys, circuit=circuit),
+        tickets=tickets,
         limiter=Limiter(client, keys, circuit, settings),
         leases=Leases(client, keys, circuit, settings),
         commands=commands,

@@ -15,6 +15,7 @@ from shared.keys import Keys
 from shared.settings import Settings
 from web.circuit import Circuit
 from web.problems import NotFound, OriginForbidden, TokenInvalid, TokenMissing
+from web.tickets import Tickets
 from web.tokens import Caller, Tokens
 
 log = structlog.get_logger()
@@ -22,6 +23,8 @@ log = structlog.get_logger()
 Kind = Literal["rest", "stream", "socket"]
 
 COOKIE = "access_token_cookie"
+TICKET_PARAMETER = "ticket"
+"""Streams and sockets let it pass their check of the query; everything else refuses it there."""
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _REVOCATION_KNOWN_FOR_S = 1.0
 _MAX_KNOWN = 10_000
@@ -29,19 +32,28 @@ _MAX_KNOWN = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A token as the request carries it. A cookie is sent by browsers unasked, so its Origin matters."""
+    """What the request carries: a token or a ticket. A cookie is sent by browsers unasked, so its Origin matters."""
 
-    token: str
-    is_ambient: bool
+    value: str
+    is_ambient: bool = False
+    is_ticket: bool = False
 
 
 class Auth:
     """Who may come in: one for the process."""
 
     def __init__(
-        self, tokens: Tokens, settings: Settings, *, client: redis.Redis, keys: Keys, circuit: Circuit
+        self,
+        tokens: Tokens,
+        tickets: Tickets,
+        settings: Settings,
+        *,
+        client: redis.Redis,
+        keys: Keys,
+        circuit: Circuit,
     ) -> None:
         self._tokens = tokens
+        self._tickets = tickets
         self._allowed_origins = frozenset(origin.lower() for origin in settings.allowed_origins)
         self._client = client
         self._keys = keys
@@ -49,16 +61,20 @@ class Auth:
         self._not_revoked_until: dict[str, float] = {}
 
     def authenticate(self, request: Request, kind: Kind = "rest") -> Caller:
-        """The caller; raises TokenMissing, TokenInvalid, TokenExpired or OriginForbidden."""
-        credential = _credential(request)
+        """The caller; raises TokenMissing, TokenInvalid, TokenExpired, OriginForbidden, or StoreUnavailable for a ticket."""
+        credential = _credential(request, kind)
         self._check_origin(request, kind, is_ambient=credential is not None and credential.is_ambient)
         if credential is None:
             raise TokenMissing("Send a token as Authorization: Bearer.")
-        return self.verify(credential.token)
+        if credential.is_ticket:
+            return self._unless_revoked(self._tickets.redeem(credential.value, request.path))
+        return self.verify(credential.value)
 
     def verify(self, token: str) -> Caller:
         """The caller of a token that came some other way, such as a socket's refresh message; raises the same."""
-        caller = self._tokens.verify(token)
+        return self._unless_revoked(self._tokens.verify(token))
+
+    def _unless_revoked(self, caller: Caller) -> Caller:
         if self.is_revoked(caller):
             raise TokenInvalid("The token has been revoked.")
         return caller
@@ -106,14 +122,16 @@ def require_tenant(caller: Caller, user_id: str) -> None:
         raise NotFound()
 
 
-def _credential(request: Request) -> Credential | None:
-    """The one place that knows where a token may be: the Authorization header, else the cookie."""
+def _credential(request: Request, kind: Kind) -> Credential | None:
+    """The one place that knows where a credential may be: the Authorization header, else a ticket, else the cookie."""
     header = request.headers.get("Authorization")
     if header is not None:
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer":
             raise TokenInvalid("Send a token as Authorization: Bearer.")
-        return Credential(token.strip(), is_ambient=False)
+        return Credential(token.strip())
+    if kind != "rest" and TICKET_PARAMETER in request.args:
+        return Credential(request.args[TICKET_PARAMETER], is_ticket=True)
     cookie = request.cookies.get(COOKIE)
     return Credential(cookie, is_ambient=True) if cookie else None
 

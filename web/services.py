@@ -17,6 +17,7 @@ from web.hub import Hub
 from web.leases import Leases
 from web.limits import Limiter
 from web.metrics import Metrics
+from web.tickets import Tickets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,7 @@ class Services:
     circuit: Circuit
     reader: SnapshotReader
     auth: Auth
+    tickets: Tickets
     limiter: Limiter
     leases: Leases
     commands: Commands

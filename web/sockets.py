@@ -13,6 +13,7 @@ from simple_websocket import Server
 
 from web import problems
 from web.admission import Admission, Doorkeeper
+from web.auth import TICKET_PARAMETER
 from web.clock import from_epoch_s, now
 from web.connection import Connection
 from web.freshness import Staleness
@@ -99,7 +100,7 @@ def register(app: Flask, services: Services, snapshots: Snapshots) -> None:
 
     @blueprint.before_request
     def admit() -> Response | None:
-        query(request)
+        query(request, (TICKET_PARAMETER,))
         if (refusal := _check_handshake()) is not None:
             return refusal
         g.admission = doorkeeper.admit("socket", user_id=(request.view_args or {}).get("user_id"))

@@ -14,6 +14,7 @@ from flask import Flask, Response, request
 from shared.settings import Intervals
 from shared.versions import Version
 from web.admission import Doorkeeper
+from web.auth import TICKET_PARAMETER
 from web.clock import from_epoch_s, now
 from web.connection import ClientGone, Connection, TooSlow
 from web.freshness import Staleness
@@ -170,7 +171,7 @@ def _status(staleness: Staleness) -> StreamStatus:
 
 
 def _wishes(intervals: Intervals) -> Wishes:
-    parameters = query(request, ("interval", "max_updates"))
+    parameters = query(request, ("interval", "max_updates", TICKET_PARAMETER))
     return Wishes(
         interval_s=whole_number(
             parameters, "interval", default=intervals.default_s, low=intervals.min_s, high=intervals.max_s
