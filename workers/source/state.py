@@ -34,8 +34,10 @@ STATE = text("""
 def read_state(connection: Connection, now: datetime | None) -> tuple[SourceState, datetime]:
     """The state that this REPEATABLE READ transaction sees from its first statement on, and the moment it stands for.
 
-    The moment is `now` when given, else the database's clock.
+    The moment is `now` when given, else the database's clock; in milliseconds, as the snapshot tells it, so that whoever
+    computes it again at its `as_of` gets the same.
     """
     lineage, state, read_at, _ = connection.execute(STATE).one()
     moment: datetime = (now or read_at).astimezone(UTC)
+    moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
     return SourceState(lineage=lineage, state=state, as_of_ms=int(moment.timestamp() * 1000)), moment
