@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import time
@@ -101,6 +102,8 @@ class Supervisor:
         """Stop every service, stage by stage. Told to stop a second time, it kills what is left at once."""
         for stage in sorted({service.stage for service in self._services}):
             self._stop_together([service for service in self._services if service.stage == stage])
+        with contextlib.suppress(OutputGone):
+            self._output.drain()
 
     def _told(self, _signal: int, _frame: object) -> None:
         self._stops += 1
