@@ -9,7 +9,7 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 from tests.tokens import token
@@ -56,14 +56,24 @@ class Wire:
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(WITHIN_S)
-        self.socket.connect(("127.0.0.1", port))
         self._held = b""
+        with self.closed_on_failure():
+            self.socket.connect(("127.0.0.1", port))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.socket.close()
+
+    @contextlib.contextmanager
+    def closed_on_failure(self) -> Iterator[None]:
+        """Nobody holds what could not be opened."""
+        try:
+            yield
+        except BaseException:
+            self.socket.close()
+            raise
 
     def read(self, size: int) -> bytes:
         """Exactly so many bytes; ConnectionError at the end of the stream."""
@@ -108,8 +118,11 @@ class Socket(Wire):
     ) -> None:
         super().__init__(port, receive_buffer=receive_buffer)
         self._pongs = pongs
-        self.opened = upgrade(self, f"/ws/dashboard/{tenant_id}/", f"Authorization: Bearer {jwt or token(tenant_id)}")
-        assert " 101 " in self.opened, self.opened
+        with self.closed_on_failure():
+            self.opened = upgrade(
+                self, f"/ws/dashboard/{tenant_id}/", f"Authorization: Bearer {jwt or token(tenant_id)}"
+            )
+            assert " 101 " in self.opened, self.opened
 
     def send(self, message: Any) -> None:
         """A message as JSON, or bytes as they are, in a text frame."""
@@ -198,10 +211,11 @@ class Events(Wire):
             f"Authorization: Bearer {jwt or token(tenant_id)}",
             *headers,
         ]
-        self.socket.sendall("\r\n".join([*lines, "", ""]).encode())
-        self.head = self.read_until(b"\r\n\r\n").decode()
         self._text = b""
         self.ended = False
+        with self.closed_on_failure():
+            self.socket.sendall("\r\n".join([*lines, "", ""]).encode())
+            self.head = self.read_until(b"\r\n\r\n").decode()
 
     def block(self) -> bytes:
         """The next block, comments included; ConnectionError when the stream ended properly or not (see `ended`)."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import shutil
 import sys
 import tempfile
@@ -40,6 +41,10 @@ _METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 _METRICS_PREFIX = "daybook-metrics-"
 # Requests still get through when sockets and streams hold all that they may.
 _HEADROOM = 1000
+
+# The usual soft limit is far below what one process can serve; web/leases.py keeps within what is allowed.
+_allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (_allowed, _allowed))
 
 bind = f"[{_given.host}]:{_given.port}" if ":" in _given.host else f"{_given.host}:{_given.port}"
 workers = _given.web_concurrency

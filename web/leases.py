@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import threading
 import time
 import uuid
@@ -23,6 +24,8 @@ log = structlog.get_logger()
 # The leases of a process that died are free again after this time.
 LEASE_S = 60
 RENEW_S = 20.0
+# What a process opens beside sockets and streams: requests, Redis, files.
+RESERVED_DESCRIPTORS = 96
 
 _NOW = "local now = tonumber(redis.call('TIME')[1])\n"
 _ACQUIRE = (
@@ -73,7 +76,7 @@ class Leases:
         self._keys = keys
         self._circuit = circuit
         self._per_tenant = settings.max_tenant_connections
-        self._per_process = settings.max_connections
+        self._per_process = min(settings.max_connections, _descriptors())
         self._acquire = client.register_script(_ACQUIRE)
         self._renew = client.register_script(_RENEW)
         self._held: dict[str, str] = {}
@@ -149,6 +152,12 @@ class Leases:
                 for lease_id in set(batch) - self._held.keys():
                     with self._circuit.guard():
                         self._client.zrem(self._keys.connections(tenant_id), lease_id)
+
+
+def _descriptors() -> int:
+    """How many connections this process could hold before the kernel refuses it one, which would make it deaf."""
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(1, (2**31 if allowed == resource.RLIM_INFINITY else allowed) - RESERVED_DESCRIPTORS)
 
 
 def _batches(ids: list[str]) -> Iterable[list[str]]:
