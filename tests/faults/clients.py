@@ -42,6 +42,7 @@ class Client:
     history: list[Seen] = field(default_factory=list)
     statuses: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
     closes: list[int | None] = field(default_factory=list)
+    ends: list[str] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
     connections: int = 0
     connected: bool = False
@@ -166,6 +167,8 @@ class StreamClient(Client):
                     self._update(event)
                 elif event["type"] == "status":
                     self._status(event)
+                elif event["type"] == "stream_end":
+                    self.ends.append(event["reason"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +199,7 @@ class RestClient(Client):
     def _ask(self, session: requests.Session) -> None:
         started = time.monotonic()
         try:
-            answer = session.get(
-                f"http://127.0.0.1:{self.port}{REALTIME}", headers=bearer(self.tenant_id), timeout=20
-            )
+            answer = session.get(f"http://127.0.0.1:{self.port}{REALTIME}", headers=bearer(self.tenant_id), timeout=20)
         except requests.RequestException:
             self.connected = False
             self.answers.append(Answer(started, 0, time.monotonic() - started))

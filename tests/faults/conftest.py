@@ -34,10 +34,10 @@ def module_stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def stack(module_stack: Stack) -> Iterator[Stack]:
+def stack(module_stack: Stack) -> Stack:
     """The module's stack, whole again after the test before."""
     module_stack.heal()
-    yield module_stack
+    return module_stack
 
 
 @pytest.fixture

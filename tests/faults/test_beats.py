@@ -1,0 +1,81 @@
+"""The schedule: one beat dies, two tick at once, nobody works for a while."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from tests.faults.computations import counted
+from tests.faults.conftest import LONG, Measured
+from tests.faults.watch import Watch
+from tests.servers import eventually
+from tests.stack import Stack
+
+SLOT_S = 5
+OFF_S = 60 if LONG else 10
+
+
+def STACK() -> Stack:  # noqa: N802
+    """Sweeps often."""
+    return Stack(env={"DASHBOARD_CACHE_TIMEOUT": str(SLOT_S)})
+
+
+def pulse_at(stack: Stack) -> int:
+    """When a scheduled task was finished last."""
+    return int(json.loads(stack.redis.get(stack.keys.pulse) or b'{"at_ms":0}')["at_ms"])
+
+
+def swept_at(stack: Stack, tenant_id: str) -> int:
+    """When a tenant was computed last."""
+    return int(stack.redis.hget(stack.keys.snapshot(tenant_id), "as_of") or 0)
+
+
+def test_two_beats_make_one_sweep_for_each_slot_and_one_of_them_is_enough(
+    stack: Stack, watch: Watch, measured: Measured
+) -> None:
+    stack.start("second beat", stack.procfile["beat"])
+    eventually(lambda: "sweep" in stack.log("second beat"), within_s=15.0)
+    watch.recovered(within_s=10.0)
+    with counted(stack, watch.tenant) as computations:
+        first = int(time.time()) // SLOT_S
+        eventually(lambda: int(time.time()) // SLOT_S - first >= 2, within_s=3 * SLOT_S)
+        slots = int(time.time()) // SLOT_S - first + 1
+    assert 1 <= computations.count <= slots
+    measured(17, 0)
+    stack.kill("beat")
+    started, pulse, sweep = time.monotonic(), pulse_at(stack), swept_at(stack, watch.tenant)
+    eventually(lambda: pulse_at(stack) > pulse and swept_at(stack, watch.tenant) > sweep, within_s=25.0)
+    measured(16, time.monotonic() - started)
+    watch.recovered(within_s=10.0)
+    assert not any(client.was_stale(0) for client in watch.live)
+    stack.start("beat")
+    stack.stop("second beat")
+
+
+def test_a_beat_that_is_started_again_is_on_time_at_once(stack: Stack, watch: Watch) -> None:
+    stack.kill("beat")
+    pulse = pulse_at(stack)
+    stack.start("beat")
+    eventually(lambda: pulse_at(stack) > pulse, within_s=8.0)
+    watch.recovered(within_s=10.0)
+
+
+def test_after_a_while_without_workers_each_tenant_is_computed_twice_at_most(
+    stack: Stack, watch: Watch, measured: Measured
+) -> None:
+    stopped = time.monotonic()
+    for name in ("worker", "sweeper"):
+        stack.stop(name)
+    while time.monotonic() - stopped < OFF_S:
+        watch.sales()
+        time.sleep(0.2)
+    assert watch.all_told_stale(stopped)
+    assert {status["reason"] for client in watch.live for _, status in client.statuses} == {"workers_silent"}
+    with counted(stack, watch.tenant) as computations:
+        started, slot = time.monotonic(), int(time.time()) // SLOT_S
+        for name in ("worker", "sweeper"):
+            stack.start(name)
+        measured(18, watch.converged(within_s=15.0, since=started))
+        slots = int(time.time()) // SLOT_S - slot
+    assert computations.count <= 2 + slots
+    watch.assert_stayed_connected()
