@@ -18,6 +18,7 @@ from shared.redis_client import connect
 from shared.settings import Settings
 from shared.store import SnapshotReader
 from web import cors, health, pages, problems, recalculation, snapshots, sockets, streams, ticket_office
+from web.apidocs import served
 from web.auth import Auth
 from web.circuit import Circuit
 from web.commands import Commands
@@ -86,6 +87,7 @@ def create_app(
     found = Snapshots(services)
     for live_part in (snapshots, streams, sockets):
         live_part.register(app, services, found)
+    served.register(app, services)
     return app
 
 

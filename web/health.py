@@ -104,7 +104,7 @@ def _ms_since(started: float) -> float:
 
 def register(app: Flask, services: Services) -> None:
     """Health for callers with a token; the rest is open and holds no tenant data."""
-    version = _version()
+    version = release()
 
     @app.get("/api/dashboard/health/")
     def health() -> Response:
@@ -147,7 +147,7 @@ def register(app: Flask, services: Services) -> None:
         return Response(services.metrics.exposition(), content_type=CONTENT_TYPE)
 
 
-def _version() -> str:
+def release() -> str:
     """The release, from the one place that says it."""
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
     return str(project["project"]["version"])

@@ -19,7 +19,7 @@ from web.problems import NotFound, TokenInvalid
 from web.services import Services
 
 STATIC = Path(__file__).parent / "static"
-_TYPES = {
+TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -46,9 +46,9 @@ class Asset:
 
 def load_assets(settings: Settings) -> dict[str, Asset]:
     """Every file of static/, by name; what a request names is looked up here and never on the disk."""
-    files = {path.name: path.read_bytes() for path in sorted(STATIC.iterdir()) if path.suffix in _TYPES}
+    files = {path.name: path.read_bytes() for path in sorted(STATIC.iterdir()) if path.suffix in TYPES}
     files["index.html"] = _filled(files["index.html"].decode(), settings, sorted(files)).encode()
-    return {name: Asset.of(body, _TYPES[Path(name).suffix]) for name, body in files.items()}
+    return {name: Asset.of(body, TYPES[Path(name).suffix]) for name, body in files.items()}
 
 
 def _filled(page: str, settings: Settings, names: list[str]) -> str:
@@ -85,14 +85,16 @@ def content_security_policy(settings: Settings) -> str:
 def register(app: Flask, services: Services) -> None:
     """The page at `/`, its files under `/static/`, and, for the demo only, `/demo/sign-in`."""
     settings = services.settings
-    send = _sender(load_assets(settings), content_security_policy(settings))
+    send = sender(load_assets(settings), content_security_policy(settings))
     app.add_url_rule("/", endpoint="page", view_func=lambda: send("index.html"), methods=["GET"])
     app.add_url_rule("/static/<name>", endpoint="static", view_func=send, methods=["GET"])
     if settings.demo:
         app.add_url_rule("/demo/sign-in", endpoint="demo_sign_in", view_func=_sign_in(services), methods=["GET"])
 
 
-def _sender(assets: dict[str, Asset], policy: str) -> Callable[[str], Response]:
+def sender(assets: dict[str, Asset], policy: str) -> Callable[[str], Response]:
+    """A view that sends the asset of a name, with the headers that every file has; raises NotFound."""
+
     def send(name: str) -> Response:
         asset = assets.get(name)
         if asset is None:

@@ -1,0 +1,233 @@
+"""What each route does, takes and answers, by its endpoint; methods and paths come from the route table itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+
+from shared.snapshot import Served, ServedOverview
+from web.health import Health
+from web.problems import Problem
+from web.recalculation import Queued, Recalculated
+from web.streams import DEFAULT_UPDATES, MAX_UPDATES
+from web.ticket_office import TicketIssued, TicketWanted
+
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+TEXT = "text/plain"
+HTML = "text/html"
+
+Content = Mapping[str, type[msgspec.Struct] | None]
+"""Struct by media type; None = text."""
+
+LIMIT_HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """A parameter of the query or a request header. What stands in the path is taken from the route."""
+
+    name: str
+    where: Literal["query", "header"]
+    description: str
+    schema: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One status that an operation answers with."""
+
+    description: str
+    content: Content = field(default_factory=dict)
+    headers: tuple[str, ...] = ()
+    example: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One method of one route. `problems` are statuses with a problem as their body."""
+
+    tag: str
+    summary: str
+    description: str = ""
+    parameters: tuple[Parameter, ...] = ()
+    body: type[msgspec.Struct] | None = None
+    answers: Mapping[int, Answer]
+    problems: tuple[int, ...] = ()
+    security: tuple[str, ...] = ()
+
+
+# Any request: a foreign Host, a body where none is read, a server that stops.
+_ANY = (400, 413, 414, 500, 503)
+_API = (*_ANY, 401, 403, 429)
+_TOKEN = ("bearer", "cookie")
+
+
+def query(name: str, description: str, **schema: Any) -> Parameter:
+    """A parameter of the query."""
+    return Parameter(name=name, where="query", description=description, schema=schema)
+
+
+def header(name: str, description: str, **schema: Any) -> Parameter:
+    """A request header."""
+    return Parameter(name=name, where="header", description=description, schema={"type": "string", **schema})
+
+
+def _api(summary: str, *, tag: str = "dashboard", not_found: bool = False, **rest: Any) -> Operation:
+    """An operation under /api/: it needs a token, counts against a rate, and is refused in the same ways as the others."""
+    problems = (*_API, 404) if not_found else _API
+    return Operation(tag=tag, summary=summary, problems=problems, security=rest.pop("security", _TOKEN), **rest)
+
+
+def _open(summary: str, answers: Mapping[int, Answer], *, tag: str = "operations", **rest: Any) -> Operation:
+    """An operation that anybody may ask for; it holds no tenant data."""
+    return Operation(tag=tag, summary=summary, answers=answers, problems=(*_ANY, *rest.pop("problems", ())), **rest)
+
+
+_IF_NONE_MATCH = header("If-None-Match", "The ETag of what you have: 304 if it is still the newest. Counts no request.")
+_VERSIONED = ("ETag", *LIMIT_HEADERS)
+_STREAM_EXAMPLE = """\
+retry: 1742
+data: {"type":"connection","user_id":"demo","interval":30,"max_updates":100,"timestamp":"2026-03-08T14:00:00.000Z"}
+
+id: 5b1f9c02-17
+data: {"type":"dashboard_update","sequence":1,"version":"5b1f9c02-17","stale":false,…}
+
+: heartbeat
+
+data: {"type":"stream_end","reason":"max_updates","sequence":100}
+"""
+
+
+def operations(min_interval_s: int, max_interval_s: int, default_interval_s: int) -> dict[str, Operation]:
+    """Every operation by the endpoint of its route; the bounds of the stream's interval are settings."""
+    return {
+        "snapshot": _api(
+            "The dashboard now",
+            description="Metrics, score and alerts of the token's tenant, as they were computed last. Does not touch the "
+            "database. A tenant without a snapshot gets one computed; that is waited for up to 2 s.",
+            parameters=(_IF_NONE_MATCH,),
+            not_found=True,
+            answers={
+                200: Answer("The newest snapshot.", {JSON: Served}, _VERSIONED),
+                304: Answer("You have the newest one.", headers=("ETag",)),
+            },
+        ),
+        "overview": _api(
+            "The long form",
+            description="Receivables, 30 days of revenue, expenses and cash, top clients, cash forecast, quotes and expense "
+            "categories.",
+            parameters=(_IF_NONE_MATCH,),
+            not_found=True,
+            answers={
+                200: Answer("The overview that belongs to the newest snapshot.", {JSON: ServedOverview}, _VERSIONED),
+                304: Answer("You have the newest one.", headers=("ETag",)),
+            },
+        ),
+        "stream": _api(
+            "The dashboard as it changes (SSE)",
+            description="Server-sent events: `connection`, then `dashboard_update` at once, at every change and every "
+            "`interval` seconds at the latest, `status` when the data stops being fresh or is fresh again, and `stream_end` "
+            "after `max_updates`. `id:` is the snapshot's version. Each event's schema is in `/asyncapi.json`.",
+            parameters=(
+                query(
+                    "interval",
+                    "Seconds between updates at the latest.",
+                    type="integer",
+                    minimum=min_interval_s,
+                    maximum=max_interval_s,
+                    default=default_interval_s,
+                ),
+                query(
+                    "max_updates",
+                    "The stream ends after so many.",
+                    type="integer",
+                    minimum=1,
+                    maximum=MAX_UPDATES,
+                    default=DEFAULT_UPDATES,
+                ),
+                header("Last-Event-ID", "The version that you have; if it is current, the next change comes first."),
+            ),
+            not_found=True,
+            security=(*_TOKEN, "ticket"),
+            answers={200: Answer("Events.", {"text/event-stream": None}, LIMIT_HEADERS, _STREAM_EXAMPLE)},
+        ),
+        "recalculate": _api(
+            "Compute it again now",
+            description="Queues a recalculation and waits up to 5 s for it. Requests for one tenant share one computation; "
+            "the same `Idempotency-Key` within 24 h gets the same answer and computes nothing.",
+            parameters=(
+                query(
+                    "wait",
+                    "0: do not wait, answer 202.",
+                    type="string",
+                    enum=["0", "1"],
+                    default="1",
+                ),
+                header(
+                    "Idempotency-Key",
+                    "Any text of yours, new for every recalculation that you want.",
+                    minLength=1,
+                    maxLength=255,
+                    pattern="^[ -~]+$",
+                ),
+            ),
+            not_found=True,
+            answers={
+                200: Answer("It is done.", {JSON: Recalculated}, LIMIT_HEADERS),
+                202: Answer("It is queued; a stream or socket tells when it is done.", {JSON: Queued}, LIMIT_HEADERS),
+            },
+        ),
+        "issue_ticket": _api(
+            "A ticket for an address",
+            description="EventSource and WebSocket cannot send a header. Where the cookie does not reach either, ask for a "
+            "ticket and open `path?ticket=…` with it: once, within 30 s.",
+            tag="credentials",
+            body=TicketWanted,
+            answers={201: Answer("The ticket.", {JSON: TicketIssued}, LIMIT_HEADERS)},
+        ),
+        "health": Operation(
+            tag="dashboard",
+            summary="Is it well",
+            description="Database and workers are known through the workers' pulse.",
+            security=_TOKEN,
+            problems=_API,
+            answers={
+                200: Answer("Everything is well.", {JSON: Health}, LIMIT_HEADERS),
+                503: Answer(
+                    "Something is not; `components` says what.",
+                    {JSON: Health, PROBLEM: Problem},
+                    ("Retry-After", *LIMIT_HEADERS),
+                ),
+            },
+        ),
+        "livez": _open("The process answers", {200: Answer("It does.", {JSON: None})}),
+        "readyz": _open("The process can serve", {200: Answer("It can.", {JSON: None})}),
+        "show_version": _open("The release", {200: Answer("Its name and version.", {JSON: None})}),
+        "metrics": _open("Prometheus metrics", {200: Answer("The text format.", {TEXT: None})}),
+        "openapi": _open("This document", {200: Answer("OpenAPI 3.1.", {JSON: None})}, tag="documentation"),
+        "asyncapi": _open("Sockets and stream", {200: Answer("AsyncAPI 3.0.", {JSON: None})}, tag="documentation"),
+        "docs": _open("Both documents to read and try", {200: Answer("A page.", {HTML: None})}, tag="documentation"),
+        "docs_file": _open("Its files", _FILE, tag="documentation", problems=(404,)),
+        "page": _open("The dashboard page", {200: Answer("A page.", {HTML: None})}, tag="page"),
+        "static": _open("Its files", _FILE, tag="page", problems=(404,)),
+        "demo_sign_in": _open(
+            "Demo only: sign in by a link",
+            {303: Answer("To the page, with the cookie if the token is good.", headers=("Location", "Set-Cookie"))},
+            tag="page",
+            parameters=(query("token", "The demo token that `bin/run` prints.", type="string"),),
+        ),
+    }
+
+
+_FILE: Mapping[int, Answer] = {
+    200: Answer(
+        "The file.",
+        {"text/javascript": None, "text/css": None, "image/svg+xml": None, TEXT: None, HTML: None},
+        ("ETag",),
+    ),
+    304: Answer("You have it.", headers=("ETag",)),
+}
