@@ -5,6 +5,7 @@ Nothing is started again by itself: a test that kills a process says when the su
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -12,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -247,10 +248,13 @@ class Stack:
     @property
     def db(self) -> psycopg.Connection[Any]:
         """A plain connection, each statement committed at once; a new one when the last one broke."""
-        if self._connection is None or self._connection.broken or self._connection.closed:
-            self._connection = psycopg.connect(self.database_url, autocommit=True, connect_timeout=5)
-            for rows in self._rows.values():
-                rows.db = self._connection
+        with contextlib.suppress(psycopg.OperationalError):
+            if self._connection is not None and not self._connection.closed:
+                self._connection.execute("SELECT 1")
+                return self._connection
+        self._connection = psycopg.connect(self.database_url, autocommit=True, connect_timeout=5)
+        for rows in self._rows.values():
+            rows.db = self._connection
         return self._connection
 
     def add_tenant(self, tenant_id: str, **columns: Any) -> Rows:
@@ -259,16 +263,6 @@ class Stack:
         return self._rows[tenant_id]
 
     def sale(self, tenant_id: str, total: int = 10) -> None:
-        """The tenant posts an invoice of today; after a broken connection on a new one."""
-        try:
-            _ = self.db.execute("SELECT 1")
-        except psycopg.Error:
-            _ = self.db
+        """The tenant posts an invoice of today."""
+        _ = self.db
         self._rows[tenant_id].invoice(datetime.now(UTC).date(), total)
-
-
-def wait_for(read: Callable[[], object], *, within_s: float) -> float:
-    """Seconds until `read` is true; fails when that takes longer."""
-    started = time.monotonic()
-    eventually(read, within_s=within_s)
-    return time.monotonic() - started
