@@ -47,15 +47,15 @@ worker_cancel_long_running_tasks_on_connection_loss = False
 
 # Two beats may run: each slot of a schedule is claimed once in Redis, so a tick more does nothing, a restarted beat is
 # on time at once, and what nobody took in time expires instead of piling up.
-_SWEEP_TICK_S = 5
+_TICK_S = 5
 beat_scheduler = "celery.beat:Scheduler"
 beat_max_loop_interval = 1
 beat_schedule = {
     "sweep": {
         "task": "dashboard.recalculate_all",
-        "schedule": float(_SWEEP_TICK_S),
+        "schedule": float(_TICK_S),
         "kwargs": {"scheduled": True},
-        "options": {"queue": "sweep", "expires": 2 * _SWEEP_TICK_S, "ignore_result": True},
+        "options": {"queue": "sweep", "expires": 2 * _TICK_S, "ignore_result": True},
     },
     "pulse": {
         "task": "dashboard.pulse",
@@ -63,3 +63,10 @@ beat_schedule = {
         "options": {"queue": "commands", "expires": 2 * PULSE_INTERVAL_S, "ignore_result": True},
     },
 }
+if _settings.audit_interval_s:
+    beat_schedule["audit"] = {
+        "task": "dashboard.audit",
+        "schedule": float(_TICK_S),
+        "kwargs": {"scheduled": True},
+        "options": {"queue": "sweep", "expires": 2 * _TICK_S, "ignore_result": True},
+    }

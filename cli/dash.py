@@ -8,6 +8,7 @@ import re
 import shlex
 import sys
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
@@ -159,6 +160,34 @@ def recalculate(everyone: bool, user_ids: tuple[str, ...]) -> None:
     for outcome in report.failures[:MOST_FAILURES_SHOWN]:
         print(f"  {outcome.tenant_id}: {outcome.reason or outcome.status}", file=sys.stderr)
     sys.exit(1 if report.failures else 0)
+
+
+@dash.command()
+@click.option("--all", "everyone", is_flag=True, help="Every tenant.")
+@click.argument("user_ids", nargs=-1, metavar="[USER_ID]...")
+def audit(everyone: bool, user_ids: tuple[str, ...]) -> None:
+    """Compare what is served with an independent calculation: these tenants, or a few chosen at random.
+
+    Whoever drifts is recomputed on the workers. Exit code 1 if any drifted.
+    """
+    if everyone and user_ids:
+        raise click.UsageError("name the tenants, or say --all")
+    from cli.audit import audit as audit_tenants
+
+    settings = load_settings(known_environment())
+    with connect(settings.redis_url, timeout_s=REDIS_TIMEOUT_S) as client, progress() as advance:
+        client.ping()
+        ids = _tenant_ids(settings) if everyone else list(dict.fromkeys(user_ids)) or None
+        findings = audit_tenants(ids, settings, client, advance=advance)
+    counts = Counter(finding.verdict for finding in findings)
+    print(
+        f"{len(findings):,} tenants: {counts['clean']:,} clean, {counts['drift']:,} drift, {counts['skipped']:,} skipped"
+    )
+    for finding in findings:
+        for line in (finding.reason, *finding.lines) if finding.verdict != "clean" else ():
+            if line:
+                print(f"  {finding.tenant_id}: {line}", file=sys.stderr)
+    sys.exit(1 if counts["drift"] else 0)
 
 
 @dash.command()

@@ -78,6 +78,7 @@ SECTIONS: Mapping[str, tuple[Variable, ...]] = {
         Variable(name="DASHBOARD_INTERVAL_MAX", default="300", text="longest update interval, s"),
         Variable(name="DASHBOARD_INTERVAL_DEFAULT", default="30", text="update interval unless a client asks, s"),
         Variable(name="DASHBOARD_CACHE_TIMEOUT", default="300", text="every tenant is recalculated so often, s"),
+        Variable(name="DASHBOARD_AUDIT_INTERVAL", default="60", text="a few tenants are checked so often, s; 0: never"),
         Variable(name="DASHBOARD_THRESHOLD_EXCELLENT", default="100", text="health grade below it: excellent, ms"),
         Variable(name="DASHBOARD_THRESHOLD_GOOD", default="500", text="health grade below it: good, ms"),
         Variable(name="DASHBOARD_THRESHOLD_POOR", default="1000", text="health grade below it: poor; above: critical, ms"),

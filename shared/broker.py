@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from shared.keys import Keys
 from shared.settings import Settings
 
 # Longer than any task may run (20 s), so that only a task of a dead worker is delivered twice.
@@ -29,7 +30,7 @@ def celery_options(settings: Settings) -> dict[str, Any]:
     queue_order_strategy: take the queues in the order in which a worker names them.
     """
     options: dict[str, Any] = {
-        "global_keyprefix": f"{settings.key_prefix}:celery:",
+        "global_keyprefix": Keys(settings.key_prefix).celery,
         "visibility_timeout": VISIBILITY_TIMEOUT_S,
         "unacked_restore_interval": 1,
         "unacked_restore_throttle": 1,

@@ -30,6 +30,30 @@ class Keys:
         """Milliseconds of the newest pass of a change listener over the database."""
         return f"{self.prefix}:listener"
 
+    @property
+    def metrics(self) -> str:
+        """Hash of what the workers counted; see shared/counters.py."""
+        return f"{self.prefix}:metrics"
+
+    @property
+    def failing(self) -> str:
+        """Set of the tenants whose newest computation failed."""
+        return f"{self.prefix}:failing"
+
+    @property
+    def drifting(self) -> str:
+        """Set of the tenants whose snapshot an audit found wrong, until an audit finds it right."""
+        return f"{self.prefix}:drifting"
+
+    def queue(self, name: str) -> str:
+        """List of the tasks that wait in a Celery queue; shared/broker.py gives Celery its prefix."""
+        return f"{self.celery}{name}"
+
+    @property
+    def celery(self) -> str:
+        """Prefix of Celery's own keys."""
+        return f"{self.prefix}:celery:"
+
     def tick(self, name: str, slot: int) -> str:
         """Claim of one slot of a scheduled task: the beat that sets it first runs the task."""
         return f"{self.prefix}:tick:{name}:{slot}"

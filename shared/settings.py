@@ -60,6 +60,7 @@ class Settings:
     intervals: Intervals = Intervals()
     thresholds: Thresholds = Thresholds()
     cache_timeout_s: int = 300
+    audit_interval_s: int = 60
     max_tenant_connections: int = 100
     max_connections: int = 10_000
     rate_requests: str = "1200/minute"
@@ -104,6 +105,7 @@ class Settings:
                 poor_ms=read.whole("DASHBOARD_THRESHOLD_POOR", 1000, 1, 60_000),
             ),
             cache_timeout_s=read.whole("DASHBOARD_CACHE_TIMEOUT", 300, 1, 86_400),
+            audit_interval_s=read.whole("DASHBOARD_AUDIT_INTERVAL", 60, 0, 86_400),
             max_tenant_connections=read.whole("DASHBOARD_MAX_WEBSOCKET_CONNECTIONS", 100, 1, 100_000),
             max_connections=read.whole("DASHBOARD_MAX_CONNECTIONS", 10_000, 1, 1_000_000),
             rate_requests=read.rate("DASHBOARD_RATE_REQUESTS", "1200/minute"),

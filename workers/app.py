@@ -10,13 +10,14 @@ from functools import cache
 import redis
 import structlog
 from celery import Celery, Task, signals
+from sqlalchemy import Engine
 
 from shared.errors import ConfigError
 from shared.keys import Keys
 from shared.logs import configure_logging
 from shared.redis_client import connect
 from shared.settings import Settings
-from shared.store import SnapshotWriter
+from shared.store import SnapshotReader, SnapshotWriter
 from workers.database import make_engine
 from workers.pace import Pace
 from workers.source import Source
@@ -63,7 +64,9 @@ def _unbind_ids(**_: object) -> None:
 class Resources:
     """What a task needs of the outside."""
 
+    engine: Engine
     source: Source
+    reader: SnapshotReader
     writer: SnapshotWriter
     redis: redis.Redis
     keys: Keys
@@ -75,8 +78,11 @@ def resources() -> Resources:
     """This process's own; first asked for by a task, hence after the fork."""
     client = connect(settings.redis_url, timeout_s=REDIS_TIMEOUT_S, retries=1)
     keys = Keys(settings.key_prefix)
+    engine = make_engine(settings.database_url or "")
     return Resources(
-        source=Source(make_engine(settings.database_url or "")),
+        engine=engine,
+        source=Source(engine),
+        reader=SnapshotReader(client, keys),
         writer=SnapshotWriter(client, keys),
         redis=client,
         keys=keys,

@@ -24,6 +24,12 @@ def due_tenants(connection: psycopg.Connection, limit: int) -> list[str]:
     return [tenant_id for (tenant_id,) in rows]
 
 
+def oldest(connection: psycopg.Connection) -> int | None:
+    """Id of the change that has waited longest; None while nothing waits."""
+    row = connection.execute("SELECT min(id) FROM dashboard.change").fetchone()
+    return row[0] if row else None
+
+
 def pending(connection: psycopg.Connection, tenant_ids: Sequence[str]) -> dict[str, list[int]]:
     """Ids of the pending changes of these tenants. Read them before the facts: facts read later have seen them all."""
     rows = connection.execute(

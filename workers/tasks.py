@@ -12,12 +12,13 @@ import redis
 import structlog
 from celery import Task
 
+from shared.counters import QUEUES
 from shared.errors import DaybookError, SourceUnavailable, StoreUnavailable
 from shared.outcomes import Recalculation
-from shared.pulse import Pulse
 from shared.versions import Version
-from workers import isolation
+from workers import counting, isolation
 from workers.app import Resources, app, resources, settings
+from workers.audit import BUDGET_S, Audit, drifting, record, report
 from workers.recalculate import recalculate as recalculate_tenants
 
 log = structlog.get_logger()
@@ -55,11 +56,18 @@ def recalculate(self: Task, tenant_ids: list[str]) -> dict[str, Any]:
         held.pace.left_out([outcome.tenant_id for outcome in outcomes if outcome.reason == isolation.POISON])
     except (SourceUnavailable, StoreUnavailable, redis.RedisError) as error:
         _let_go(held, tenant_ids)
+        counting.put_off(error, held.redis, held.keys)
         raise self.retry(exc=DaybookError(str(error)), countdown=_retry_in_s(self.request.retries)) from error
     log.info("recalculated", verdicts=dict(Counter(outcome.status for outcome in outcomes)))
     result = Recalculation(outcomes=tuple(outcomes), duration_seconds=round(time.monotonic() - started, 4))
+    counting.recalculated(result, _queue(self), held.redis, held.keys)
     reply: dict[str, Any] = msgspec.to_builtins(result)
     return reply
+
+
+def _queue(task: Task) -> str:
+    """Which queue the task came from; called by hand inside a process it came from none, and was a command."""
+    return (task.request.delivery_info or {}).get("routing_key") or QUEUES[0]
 
 
 def _let_go(held: Resources, tenant_ids: list[str]) -> None:
@@ -94,22 +102,51 @@ def _claim_slot(held: Resources, name: str, length_s: int) -> bool:
     return bool(held.redis.set(held.keys.tick(name, slot), "claimed", nx=True, ex=2 * length_s))
 
 
+# A task that is lost with its worker is not tried again: the next one looks elsewhere.
+@app.task(name="dashboard.audit", acks_late=False)
+def audit(tenant_ids: list[str] | None = None, scheduled: bool = False) -> dict[str, int]:
+    """Compare what is served with the independent calculation; returns how many tenants were clean, drift, skipped.
+
+    Without tenants: those that drifted before, and a random sample. By the schedule once per AUDIT_INTERVAL.
+    """
+    held = resources()
+    if scheduled and not _claim_slot(held, "audit", settings.audit_interval_s):
+        return {}
+    audit = Audit(engine=held.engine, reader=held.reader, recompute=_recompute)
+    if tenant_ids is None:
+        tenant_ids = [*drifting(held.redis, held.keys), *audit.sample()]
+    found: Counter[str] = Counter()
+    for finding in audit.findings(dict.fromkeys(tenant_ids), budget_s=BUDGET_S):
+        report(finding)
+        record(finding, held.redis, held.keys)
+        found[finding.verdict] += 1
+    log.info("audited", verdicts=dict(found))
+    return dict(found)
+
+
+def _recompute(tenant_id: str) -> None:
+    recalculate.apply(args=[[tenant_id]])
+
+
 @app.task(name="dashboard.pulse")
 def pulse() -> None:
     """Prove that tasks are finished and say how the database answers; the web process knows it from nothing else."""
     held = resources()
     database_ms: float | None = None
     database_error: str | None = None
+    oldest_change: int | None = None
     try:
         database_ms = round(held.source.ping(), 2)
+        oldest_change = held.source.oldest_change()
     except SourceUnavailable as error:
         database_error = type(error.__cause__ or error).__name__
-    beat = Pulse(
-        at_ms=time.time_ns() // 1_000_000,
+    counting.beat(
+        held.redis,
+        held.keys,
         database_ms=database_ms,
         database_error=database_error,
+        oldest_change=oldest_change,
     )
-    held.redis.set(held.keys.pulse, msgspec.json.encode(beat))
 
 
 @app.task(name="dashboard.end_epoch")

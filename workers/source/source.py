@@ -117,6 +117,11 @@ class Source:
         with told_apart(), self._autocommit() as connection:
             changes.settle(connection, settled)
 
+    def oldest_change(self) -> int | None:
+        """Id of the pending change that has waited longest; None while nothing waits."""
+        with told_apart(), self._autocommit() as connection:
+            return changes.oldest(connection)
+
     def ping(self) -> float:
         """Milliseconds that the database takes to answer."""
         with told_apart(), self._engine.connect() as connection:

@@ -1,0 +1,133 @@
+"""What the workers count, in one Redis hash that web serves as /metrics: names dashboard_*, never a tenant in a label.
+
+A worker's child may die or be replaced at any time, and nobody could scrape it; what it counted stays in Redis. When Redis
+loses its data the counters begin anew at zero, as after the restart of any process.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import get_args
+
+import redis
+
+from shared.keys import Keys
+from shared.outcomes import Status
+
+_SUM = "sum"
+_OVER = "+Inf"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counter:
+    """Numbers that only rise, one for each value of `label`. `name` without the final _total."""
+
+    name: str
+    text: str
+    label: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Histogram:
+    """Observations by size; `bounds` are the upper ends of its buckets, ascending."""
+
+    name: str
+    text: str
+    bounds: tuple[float, ...]
+
+
+QUEUES = ("commands", "changes", "sweep")
+COMPUTED = Counter(
+    name="dashboard_tenants_computed",
+    text="Tenants that were recalculated, by verdict",
+    label="verdict",
+    values=get_args(Status),
+)
+TASKS = Counter(
+    name="dashboard_recalculations",
+    text="Recalculation tasks that ended, by queue",
+    label="queue",
+    values=QUEUES,
+)
+RETRIED = Counter(
+    name="dashboard_recalculations_retried",
+    text="Recalculation tasks put off, by what was away",
+    label="away",
+    values=("database", "redis"),
+)
+SECONDS = Histogram(
+    name="dashboard_recalculation_seconds",
+    text="Time that a recalculation task took, all its tenants together",
+    bounds=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0),
+)
+TENANTS = Histogram(
+    name="dashboard_recalculation_tenants",
+    text="Tenants that a recalculation task was asked for",
+    bounds=(1, 2, 5, 10, 20, 50, 100, 1000),
+)
+AUDITED = Counter(
+    name="dashboard_audited_tenants",
+    text="Tenants that the audit looked at, by verdict",
+    label="verdict",
+    values=("clean", "drift", "skipped"),
+)
+COUNTERS = (COMPUTED, TASKS, RETRIED, AUDITED)
+HISTOGRAMS = (SECONDS, TENANTS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """A histogram as it stands: how many observations at or below each bound (cumulative), +Inf last, and their sum."""
+
+    buckets: tuple[tuple[str, float], ...]
+    sum: float
+
+
+class Tally:
+    """Counts to be added to the hash in one go."""
+
+    def __init__(self) -> None:
+        self._added: dict[str, float] = defaultdict(float)
+
+    def count(self, counter: Counter, value: str, by: int = 1) -> None:
+        """The counter of this value of its label rises by so much."""
+        self._added[_field(counter.name, value)] += by
+
+    def observe(self, histogram: Histogram, value: float) -> None:
+        """One observation."""
+        bound = next((format(bound, "g") for bound in histogram.bounds if value <= bound), _OVER)
+        self._added[_field(histogram.name, bound)] += 1
+        self._added[_field(histogram.name, _SUM)] += value
+
+    def add_to(self, client: redis.Redis, keys: Keys) -> None:
+        """Add it all; raises redis.RedisError when Redis is away, and then some may be added and some not."""
+        with client.pipeline(transaction=False) as pipe:
+            for field, by in self._added.items():
+                pipe.hincrbyfloat(keys.metrics, field, by)
+            pipe.execute()
+
+
+class Counted:
+    """The hash as it was read."""
+
+    def __init__(self, fields: Mapping[bytes, bytes]) -> None:
+        self._values = {name.decode(): float(value) for name, value in fields.items()}
+
+    def by_value(self, counter: Counter) -> dict[str, float]:
+        """The counter by the values of its label. 0 is told, too: a first count is only seen as a rise from it."""
+        return {value: self._values.get(_field(counter.name, value), 0.0) for value in counter.values}
+
+    def observed(self, histogram: Histogram) -> Observed:
+        """The histogram, cumulated as Prometheus wants it."""
+        total, buckets = 0.0, []
+        for bound in (*(format(bound, "g") for bound in histogram.bounds), _OVER):
+            total += self._values.get(_field(histogram.name, bound), 0.0)
+            buckets.append((bound, total))
+        return Observed(buckets=tuple(buckets), sum=self._values.get(_field(histogram.name, _SUM), 0.0))
+
+
+def _field(name: str, part: str) -> str:
+    return f"{name}|{part}"
