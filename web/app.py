@@ -32,6 +32,7 @@ from web.services import Services
 from web.snapshots import Snapshots
 from web.tickets import Tickets
 from web.tokens import Tokens
+from web.worker_metrics import WorkerMetrics
 
 log = structlog.get_logger()
 
@@ -105,7 +106,7 @@ def _services(
     reader = reader or SnapshotReader(client, keys)
     commands = Commands(client, keys, circuit, settings)
     freshness = Freshness(client, keys, settings)
-    metrics = Metrics()
+    metrics = Metrics(WorkerMetrics(client, keys, circuit, freshness))
     tickets = Tickets(client, keys, circuit)
     return Services(
         settings=settings,

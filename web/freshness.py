@@ -146,7 +146,17 @@ class Freshness:
     @property
     def workers_alive(self) -> bool:
         """Whether a task was finished lately; unknown counts as alive until the time has passed."""
-        return self._still_s(self._pulse_mark) < PULSE_STALE_AFTER_S
+        return self.pulse_age_s < PULSE_STALE_AFTER_S
+
+    @property
+    def pulse_age_s(self) -> float:
+        """How long the workers' pulse has stood still, or since when we have waited for a first one."""
+        return self._still_s(self._pulse_mark)
+
+    @property
+    def listener_age_s(self) -> float | None:
+        """How long no change listener has passed; None when none ever did."""
+        return None if self._listener_mark.value is None else self._still_s(self._listener_mark)
 
     @property
     def overall(self) -> Staleness:
@@ -186,10 +196,10 @@ class Freshness:
         if not self.channel_alive:
             return _stale("channel_silent", now_ms - self.channel_silent_s * 1000)
         if not self.workers_alive:
-            return _stale("workers_silent", now_ms - self._still_s(self._pulse_mark) * 1000)
+            return _stale("workers_silent", now_ms - self.pulse_age_s * 1000)
         if self.pulse is not None and self.pulse.database_ms is None:
             return _stale("database_unavailable", self.pulse.at_ms)
         # Without a listener row changes wait for the sweep: fine if there never was one, news if there was.
-        if self._listener_mark.value is not None and self._still_s(self._listener_mark) > LISTENER_SILENT_AFTER_S:
-            return _stale("changes_unwatched", now_ms - self._still_s(self._listener_mark) * 1000)
+        if self.listener_age_s is not None and self.listener_age_s > LISTENER_SILENT_AFTER_S:
+            return _stale("changes_unwatched", now_ms - self.listener_age_s * 1000)
         return FRESH

@@ -19,11 +19,16 @@ from web.requests import query
 from web.services import Services
 
 Grade = Literal["excellent", "good", "poor", "critical"]
-Status = Literal["healthy", "unhealthy"]
+Status = Literal["healthy", "degraded", "unhealthy"]
+
+_SEVERITY: tuple[Status, ...] = ("healthy", "degraded", "unhealthy")
 
 
 class Component(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One thing the dashboard needs. response_time_ms: how long it took to answer, where that is known."""
+    """One thing the dashboard needs. response_time_ms: how long it took to answer, where that is known.
+
+    degraded: it serves, but an audit found dashboards wrong and none has found them right since.
+    """
 
     status: Status
     response_time_ms: float | None = None
@@ -78,7 +83,7 @@ def examine(services: Services) -> Health:
     parts = (components.database, components.cache, components.aggregation_service)
     elapsed_ms = _ms_since(started)
     return Health(
-        status="healthy" if all(part.status == "healthy" for part in parts) else "unhealthy",
+        status=max((part.status for part in parts), key=_SEVERITY.index),
         response_time_ms=elapsed_ms,
         components=components,
         performance=Performance(
@@ -93,9 +98,10 @@ def _workers_side(freshness: Freshness) -> tuple[Component, Component]:
     if pulse is None:
         silent = Component(status="unhealthy", reason="workers_silent")
         return silent, silent
+    workers = Component(status="degraded", reason="drift") if pulse.drifting else Component(status="healthy")
     if pulse.database_ms is None:
-        return Component(status="healthy"), Component(status="unhealthy", reason="database_unavailable")
-    return Component(status="healthy"), Component(status="healthy", response_time_ms=pulse.database_ms)
+        return workers, Component(status="unhealthy", reason="database_unavailable")
+    return workers, Component(status="healthy", response_time_ms=pulse.database_ms)
 
 
 def _ms_since(started: float) -> float:
@@ -114,7 +120,7 @@ def register(app: Flask, services: Services) -> None:
         found = examine(services)
         response = Response(
             msgspec.json.encode(found),
-            status=200 if found.status == "healthy" else 503,
+            status=503 if found.status == "unhealthy" else 200,
             content_type="application/json",
         )
         if response.status_code == 503:
@@ -130,7 +136,7 @@ def register(app: Flask, services: Services) -> None:
     def readyz() -> Response:
         found = examine(services)
         for component in (found.components.cache, found.components.aggregation_service):
-            if component.status != "healthy":
+            if component.status == "unhealthy":
                 raise Unavailable(f"Not ready: {component.reason}.", code="not_ready")
         if not services.freshness.channel_alive:
             raise Unavailable("Not ready: channel_silent.", code="not_ready")

@@ -131,6 +131,7 @@ class Hub:
 
     def _noticed(self, notice: Notice) -> None:
         if notice.tenant in self._watched:
+            self._metrics.notices.inc()
             self._make_due([notice.tenant])
 
     def _resync(self) -> None:

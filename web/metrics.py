@@ -1,4 +1,7 @@
-"""What the web process counts about itself, for /metrics: names dashboard_*, never a tenant in a label."""
+"""What the web process counts about itself, for /metrics: names dashboard_*, never a tenant in a label.
+
+What the workers count is in web/worker_metrics.py.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import os
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 # web/gunicorn_config.py sets it when several processes serve one port.
 MULTIPROCESS_DIR = "PROMETHEUS_MULTIPROC_DIR"
@@ -15,10 +19,13 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 
 
 class Metrics:
-    """The metrics of one app, in a registry of its own."""
+    """The metrics of one app, in a registry of its own. `others` are asked at each exposition, by the process asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, *others: Collector) -> None:
         self.registry = CollectorRegistry()
+        self._others = CollectorRegistry()
+        for other in others:
+            self._others.register(other)
         self.request_seconds = Histogram(
             "dashboard_request_seconds",
             "Time to answer an HTTP request, by route and status; streams until their first byte",
@@ -61,6 +68,11 @@ class Metrics:
             "Subscriptions to the notices channel, each followed by a reading of all that is watched",
             registry=self.registry,
         )
+        self.notices = Counter(
+            "dashboard_notices_total",
+            "Notices of tenants with clients here",
+            registry=self.registry,
+        )
         self.redis_up = Gauge(
             "dashboard_redis_up",
             "1 when Redis answered its last use by a web process, else 0",
@@ -74,4 +86,4 @@ class Metrics:
         if MULTIPROCESS_DIR in os.environ:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return generate_latest(registry)
+        return generate_latest(registry) + generate_latest(self._others)

@@ -1,0 +1,132 @@
+"""What Prometheus reads at /metrics: the web process's own numbers, and what the workers left in Redis."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+import redis
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+from cli.embedded import free_port
+from shared.keys import Keys
+from shared.outcomes import Outcome, Recalculation
+from shared.pulse import Pulse
+from tests.conftest import Services
+from tests.servers import WebServer, eventually
+from tests.tokens import bearer
+from workers import counting
+from workers.audit import Finding, record
+
+HEALTH = "/api/dashboard/health/"
+
+
+@pytest.fixture
+def server(services: Services, keys: Keys) -> Iterator[WebServer]:
+    """Two web processes behind one port, the test's own."""
+    with WebServer(services.redis_url, keys, env={"WEB_CONCURRENCY": "2"}, beating=False) as server:
+        yield server
+
+
+def samples(server: WebServer) -> dict[tuple[str, str], float]:
+    """Value by (name, labels) of everything exposed; a family told twice fails."""
+    families = list(text_string_to_metric_families(requests.get(f"{server.url}/metrics", timeout=5).text))
+    assert len({family.name for family in families}) == len(families)
+    return {(sample.name, labels(sample)): sample.value for family in families for sample in family.samples}
+
+
+def labels(sample: Sample) -> str:
+    return ",".join(f"{name}={value}" for name, value in sorted(sample.labels.items()) if name != "pid")
+
+
+def computed(*statuses: str, seconds: float = 0.02) -> Recalculation:
+    outcomes = tuple(Outcome(tenant_id=f"t{n}", status=status) for n, status in enumerate(statuses))  # type: ignore[arg-type]
+    return Recalculation(outcomes=outcomes, duration_seconds=seconds)
+
+
+def test_workers_counts_are_exposed_in_prometheus_format_without_tenants(
+    server: WebServer, valkey: redis.Redis, keys: Keys
+) -> None:
+    counting.recalculated(computed("changed", "unchanged", "failed"), "changes", valkey, keys)
+    counting.recalculated(computed("changed", seconds=30.0), "sweep", valkey, keys)
+    record(Finding(tenant_id="t1", verdict="drift", lines=("x",)), valkey, keys)
+    valkey.rpush(keys.queue("sweep"), "a", "b")
+    found = samples(server)
+    assert found["dashboard_tenants_computed_total", "verdict=changed"] == 2
+    assert found["dashboard_tenants_computed_total", "verdict=refused"] == 0
+    assert found["dashboard_recalculations_total", "queue=sweep"] == 1
+    assert found["dashboard_recalculation_seconds_bucket", "le=0.01"] == 0
+    assert found["dashboard_recalculation_seconds_bucket", "le=0.025"] == 1
+    assert found["dashboard_recalculation_seconds_bucket", "le=20"] == 1
+    assert found["dashboard_recalculation_seconds_bucket", "le=+Inf"] == 2
+    assert found["dashboard_recalculation_seconds_count", ""] == 2
+    assert found["dashboard_recalculation_tenants_sum", ""] == 4
+    assert found["dashboard_audited_tenants_total", "verdict=drift"] == 1
+    assert found["dashboard_queue_length", "queue=sweep"] == 2
+    assert found["dashboard_queue_length", "queue=commands"] == 0
+    assert {name for name, _ in found if not name.startswith("dashboard_")} == set()
+    assert not any("t1" in label for _, label in found)
+
+
+def test_the_pulse_carries_what_fails_drifts_and_waits(server: WebServer, valkey: redis.Redis, keys: Keys) -> None:
+    counting.recalculated(computed("failed", "failed"), "changes", valkey, keys)
+    counting.recalculated(computed("changed"), "changes", valkey, keys)  # t0 is well again
+    record(Finding(tenant_id="t7", verdict="drift", lines=("x",)), valkey, keys)
+    counting.beat(valkey, keys, database_ms=2.0, database_error=None, oldest_change=41)
+    first = time.monotonic()
+    eventually(lambda: time.monotonic() - first > 0.01)
+    counting.beat(valkey, keys, database_ms=2.0, database_error=None, oldest_change=41)
+    eventually(lambda: ("dashboard_database_up", "") in samples(server))
+    found = samples(server)
+    assert found["dashboard_tenants_failing", ""] == 1
+    assert found["dashboard_tenants_drifting", ""] == 1
+    assert 0 < found["dashboard_change_age_seconds", ""] < 5
+    assert found["dashboard_database_seconds", ""] == 0.002
+    assert found["dashboard_pulse_age_seconds", ""] < 5
+
+
+def test_a_change_waits_since_it_was_first_the_oldest_even_while_the_database_is_away(
+    valkey: redis.Redis, keys: Keys
+) -> None:
+    def pulse() -> Pulse:
+        return msgspec.json.decode(valkey.get(keys.pulse) or b"", type=Pulse)
+
+    counting.beat(valkey, keys, database_ms=1.0, database_error=None, oldest_change=7)
+    since = pulse().oldest_since_ms
+    assert since is not None
+    eventually(lambda: time.time_ns() // 1_000_000 > since)
+    counting.beat(valkey, keys, database_ms=None, database_error="OperationalError", oldest_change=None)
+    assert (pulse().oldest_change, pulse().oldest_since_ms) == (7, since)
+    counting.beat(valkey, keys, database_ms=1.0, database_error=None, oldest_change=8)
+    assert pulse().oldest_since_ms != since
+    counting.beat(valkey, keys, database_ms=1.0, database_error=None, oldest_change=None)
+    assert pulse().change_age_s == 0.0
+
+
+def test_drift_degrades_health_until_it_is_over_and_leaves_the_server_ready(
+    server: WebServer, valkey: redis.Redis, keys: Keys
+) -> None:
+    def health() -> tuple[int, str, str]:
+        counting.beat(valkey, keys, database_ms=1.0, database_error=None, oldest_change=None)
+        answer = requests.get(server.url + HEALTH, headers=bearer("t1"), timeout=5)
+        body = answer.json()
+        return answer.status_code, body["status"], json.dumps(body["components"]["aggregation_service"])
+
+    record(Finding(tenant_id="t7", verdict="drift", lines=("x",)), valkey, keys)
+    assert health() == (200, "degraded", '{"status": "degraded", "reason": "drift"}')
+    assert requests.get(f"{server.url}/readyz", timeout=5).status_code == 200
+    record(Finding(tenant_id="t7", verdict="clean"), valkey, keys)
+    assert health() == (200, "healthy", '{"status": "healthy"}')
+
+
+def test_without_redis_the_process_still_tells_what_it_knows(keys: Keys) -> None:
+    with WebServer(f"redis://127.0.0.1:{free_port()}/0", keys, beating=False) as server:
+        eventually(lambda: samples(server).get(("dashboard_stale", "reason=redis_unavailable")) == 1)
+        found = samples(server)
+    assert found["dashboard_redis_up", ""] == 0
+    assert ("dashboard_queue_length", "queue=sweep") not in found
