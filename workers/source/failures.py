@@ -15,7 +15,8 @@ from shared.errors import InvalidData, SourceUnavailable
 def told_apart(tenant_ids: Sequence[str] = ()) -> Iterator[None]:
     """Raise SourceUnavailable or InvalidData for the driver's errors; anything else is a fault of ours and rises.
 
-    A row that cannot be read is reported of the batch's first tenant: only a batch of one knows whose row it is.
+    A row that cannot be read is reported of the batch's first tenant: only a batch of one knows whose row it is. A plan
+    that was made before a table became something else fails once, and is made anew with the next try.
     """
     try:
         yield
@@ -23,6 +24,10 @@ def told_apart(tenant_ids: Sequence[str] = ()) -> Iterator[None]:
         cause = error.orig if isinstance(error, exc.DBAPIError) else error
         reason = str(cause).partition("\n")[0]
         raise InvalidData(tenant_ids[0] if tenant_ids else "", reason) from error
+    except exc.NotSupportedError as error:
+        if isinstance(error.orig, psycopg.Error) and error.orig.diag.source_function == "RevalidateCachedQuery":
+            raise SourceUnavailable("the tables have changed") from error
+        raise
     except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, psycopg.OperationalError) as error:
         cause = error.orig if isinstance(error, exc.DBAPIError) else error
         raise SourceUnavailable(type(cause).__name__) from error

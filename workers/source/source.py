@@ -134,6 +134,8 @@ class Source:
         options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         with self._engine.connect().execution_options(**options) as connection:
             yield connection
+            # There is nothing to commit, but psycopg forgets its prepared statements at a rollback.
+            connection.commit()
 
     @contextmanager
     def _autocommit(self) -> Iterator[psycopg.Connection]:
