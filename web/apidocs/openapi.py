@@ -79,11 +79,12 @@ def openapi_document(app: Flask, settings: Settings) -> dict[str, Any]:
     known = operations(bounds.min_s, bounds.max_s, bounds.default_s)
     paths: dict[str, dict[str, Any]] = {}
     documented: list[Operation] = []
-    for rule, method in routes(app):
-        operation = known.get(rule.endpoint)
-        if operation is not None:
-            paths.setdefault(path_of(rule), {})[method.lower()] = _operation(rule, operation)
-            documented.append(operation)
+    order = list(known)
+    described = [route for route in routes(app) if route[0].endpoint in known]
+    for rule, method in sorted(described, key=lambda route: order.index(route[0].endpoint)):
+        operation = known[rule.endpoint]
+        paths.setdefault(path_of(rule), {})[method.lower()] = _operation(rule, operation)
+        documented.append(operation)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Daybook", "version": release(), "description": _ABOUT},

@@ -48,7 +48,23 @@ function view(operation, openapi, state, act) {
     ),
     state.answer && answer(state.answer),
     h("h4", { key: "answers" }, "Answers"),
-    Object.entries(responses).map(([status, response]) => possible(status, resolve(response, openapi), openapi)),
+    answers(Object.entries(responses), openapi),
+  ];
+}
+
+/** What is hoped for one by one; refusals, which are nearly the same everywhere, folded into one line. */
+function answers(responses, openapi) {
+  const isRefusal = ([, response]) => response.$ref !== undefined;
+  const lines = (some) => some.map(([status, response]) => possible(status, resolve(response, openapi), openapi));
+  const refusals = responses.filter(isRefusal);
+  return [
+    lines(responses.filter((answer) => !isRefusal(answer))),
+    h(
+      "details",
+      { class: "possible refusals", key: "refusals" },
+      h("summary", {}, "Refusals ", refusals.map(([status]) => h("b", { key: status, class: `status s${status[0]}` }, `${status} `))),
+      lines(refusals),
+    ),
   ];
 }
 
