@@ -21,7 +21,8 @@ from workers.database import make_engine
 from workers.migrate import migrate
 
 BULK = """
-    INSERT INTO dashboard.invoice (tenant_id, invoice_id, client_id, status, issue_date, due_date, currency, total, tax, balance)
+    INSERT INTO dashboard.invoice
+        (tenant_id, invoice_id, client_id, status, issue_date, due_date, currency, total, tax, balance)
     SELECT 't' || n % 100, n::text, 'c' || n % 997, 'posted', date '2026-01-01' + n % 300, date '2026-02-01' + n % 300,
            'USD', n % 5000, 0, 0
     FROM generate_series(1, {rows}) AS n

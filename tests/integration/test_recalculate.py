@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -49,8 +48,8 @@ class Pipeline:
 
 
 @pytest.fixture
-def pipeline(engine: Engine, valkey: redis.Redis, keys: Keys) -> Iterator[Pipeline]:
-    yield Pipeline(Source(engine), SnapshotWriter(valkey, keys), SnapshotReader(valkey, keys))
+def pipeline(engine: Engine, valkey: redis.Redis, keys: Keys) -> Pipeline:
+    return Pipeline(Source(engine), SnapshotWriter(valkey, keys), SnapshotReader(valkey, keys))
 
 
 def today() -> date:
