@@ -194,7 +194,8 @@ class _Reader:
             return None
         try:
             parts = urlsplit(value)
-            _ = parts.port
+            for host in parts.netloc.rpartition("@")[2].split(","):  # sentinels and standbys stand side by side
+                _ = urlsplit(f"//{host}").port
         except ValueError:
             parts = None
         if parts is None or parts.scheme.split("+")[0] not in schemes or not (parts.netloc or parts.path):

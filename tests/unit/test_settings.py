@@ -112,3 +112,19 @@ def test_the_settings_keep_the_names_of_the_first_description() -> None:
         "MAX_WEBSOCKET_CONNECTIONS": 100,
         "PERFORMANCE_THRESHOLDS": {"EXCELLENT": 100, "GOOD": 500, "POOR": 1000},
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REDIS_URL", "sentinel://10.0.0.1:26379,10.0.0.2:26379,10.0.0.3:26379/0?master=daybook"),
+        ("REDIS_URL", "sentinel://user:secret@[::1]:26379,localhost/0"),
+        ("DATABASE_URL", "postgresql://daybook@primary:5432,standby:5432/daybook?target_session_attrs=read-write"),
+    ],
+)
+def test_one_address_may_name_several_hosts(name: str, value: str) -> None:
+    Settings.from_env({**COMPLETE, name: value}, role="cli")
+
+
+def test_each_of_several_hosts_is_checked() -> None:
+    assert any(p.startswith("REDIS_URL") for p in problems({**COMPLETE, "REDIS_URL": "sentinel://a:26379,b:none/0"}))
