@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -57,13 +57,16 @@ _ENV = {
 class Stack:
     """A context manager: everything runs on entry, nothing is left on exit. `env` goes to every process.
 
-    `commands`: other commands than the Procfile's, by process name; None leaves a process out.
+    `commands`: other commands than the Procfile's, by process name; None leaves a process out. `fill` writes the rows that
+    are there before anything else runs.
     """
 
     env: Mapping[str, str] = field(default_factory=dict)
     commands: Mapping[str, str | None] = field(default_factory=dict)
     append_only: bool = True
     redis_url: str | None = None
+    postgres_options: Sequence[str] = _POSTGRES
+    fill: Callable[[Engine], object] = lambda _: None
     running: dict[str, Popen[bytes]] = field(default_factory=dict)
     deaths: Counter[str] = field(default_factory=Counter)
     _rows: dict[str, Rows] = field(default_factory=dict)
@@ -73,7 +76,9 @@ class Stack:
         self.root = Path(tempfile.mkdtemp(prefix="daybook-stack-"))
         self.root.chmod(0o711)  # PostgreSQL does not run as root
         self.port = free_port()
-        self.postgres = Postgres(data_dir=self.root / "postgres", port=free_port(), options=_POSTGRES)
+        self.postgres = Postgres(
+            data_dir=self.root / "postgres", port=free_port(), options=tuple(self.postgres_options)
+        )
         self.valkey = Valkey(data_dir=self.root / "valkey", port=free_port(), append_only=self.append_only)
         try:
             for service in (self.postgres, self.valkey):
@@ -82,6 +87,7 @@ class Stack:
             for service in (self.postgres, self.valkey):
                 service.wait()
             migrate(self.engine)
+            self.fill(self.engine)
             for name in self.procfile:
                 self.start(name)
             self.wait_until_ready()
