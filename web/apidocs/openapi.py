@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
@@ -12,7 +12,7 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from shared.settings import Settings
-from web.apidocs.operations import JSON, PROBLEM, Answer, Content, Operation, operations
+from web.apidocs.operations import JSON, PROBLEM, Answer, Body, Content, Operation, operations
 from web.apidocs.schemas import component_schemas, reference
 from web.auth import COOKIE, TICKET_PARAMETER
 from web.health import release
@@ -170,10 +170,20 @@ def _content(content: Content) -> dict[str, Any]:
     return {media_type: {"schema": _schema(media_type, kind)} for media_type, kind in content.items()}
 
 
-def _schema(media_type: str, kind: type[msgspec.Struct] | None) -> dict[str, Any]:
-    if kind is not None:
-        return reference(kind)
-    return {"type": "object" if media_type == JSON else "string"}
+def _schema(media_type: str, body: Body) -> dict[str, Any]:
+    if body is None:
+        return {"type": "object" if media_type == JSON else "string"}
+    return _event(body) if isinstance(body, tuple) else reference(body)
+
+
+def _event(kinds: tuple[type[msgspec.Struct], ...]) -> dict[str, Any]:
+    """One server-sent event, the data of which is JSON."""
+    data = {
+        "type": "string",
+        "contentMediaType": JSON,
+        "contentSchema": {"oneOf": [reference(kind) for kind in kinds]},
+    }
+    return {"type": "object", "required": ["data"], "properties": {"id": {"type": "string"}, "data": data}}
 
 
 def _headers(names: Iterable[str]) -> dict[str, Any]:
@@ -190,8 +200,9 @@ def _name(status: int) -> str:
 
 
 def _structs(documented: Iterable[Operation]) -> list[type[msgspec.Struct]]:
-    bodies = [operation.body for operation in documented if operation.body is not None]
-    contents: list[Mapping[str, type[msgspec.Struct] | None]] = [
-        answer.content for operation in documented for answer in operation.answers.values()
+    answers = (answer for operation in documented for answer in operation.answers.values())
+    bodies: list[Body] = [
+        *(operation.body for operation in documented),
+        *(body for answer in answers for body in answer.content.values()),
     ]
-    return [*bodies, *(kind for content in contents for kind in content.values() if kind is not None)]
+    return [kind for body in bodies if body for kind in (body if isinstance(body, tuple) else (body,))]

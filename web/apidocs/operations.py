@@ -10,6 +10,7 @@ import msgspec
 
 from shared.snapshot import Served, ServedOverview
 from web.health import Health
+from web.messages import StreamConnection, StreamEnd, StreamStatus, StreamUpdate
 from web.problems import Problem
 from web.recalculation import Queued, Recalculated
 from web.streams import DEFAULT_UPDATES, MAX_UPDATES
@@ -17,11 +18,15 @@ from web.ticket_office import TicketIssued, TicketWanted
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
+EVENTS = "text/event-stream"
 TEXT = "text/plain"
 HTML = "text/html"
 
-Content = Mapping[str, type[msgspec.Struct] | None]
-"""Struct by media type; None = text."""
+Body = type[msgspec.Struct] | tuple[type[msgspec.Struct], ...] | None
+"""A struct; several = the data of a stream's events; None = an object or a text that has no type of ours."""
+
+Content = Mapping[str, Body]
+"""Body by media type."""
 
 LIMIT_HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 
@@ -131,7 +136,7 @@ def operations(min_interval_s: int, max_interval_s: int, default_interval_s: int
             "The dashboard as it changes (SSE)",
             description="Server-sent events: `connection`, then `dashboard_update` at once, at every change and every "
             "`interval` seconds at the latest, `status` when the data stops being fresh or is fresh again, and `stream_end` "
-            "after `max_updates`. `id:` is the snapshot's version. Each event's schema is in `/asyncapi.json`.",
+            "after `max_updates`. `id:` is the snapshot's version.",
             parameters=(
                 query(
                     "interval",
@@ -153,7 +158,14 @@ def operations(min_interval_s: int, max_interval_s: int, default_interval_s: int
             ),
             not_found=True,
             security=(*_TOKEN, "ticket"),
-            answers={200: Answer("Events.", {"text/event-stream": None}, LIMIT_HEADERS, _STREAM_EXAMPLE)},
+            answers={
+                200: Answer(
+                    "Events.",
+                    {EVENTS: (StreamConnection, StreamUpdate, StreamStatus, StreamEnd)},
+                    LIMIT_HEADERS,
+                    _STREAM_EXAMPLE,
+                )
+            },
         ),
         "recalculate": _api(
             "Compute it again now",

@@ -24,6 +24,7 @@ export function fields(schema, root) {
 
 /** The type of a field in a few words. */
 export function typeName(schema, root) {
+  if (schema.contentSchema) return typeName(schema.contentSchema, root);
   const name = schema.$ref?.split("/").at(-1);
   if (name) return name;
   if (schema.anyOf ?? schema.oneOf) return (schema.anyOf ?? schema.oneOf).map((part) => typeName(part, root)).join(" | ");
@@ -41,23 +42,21 @@ export function limits({ minimum, maximum, default: preset, minLength, maxLength
 }
 
 function definition(field, root) {
-  const inner = held(field).find((part) => resolve(part, root)?.properties);
+  const objects = held(field).filter((part) => resolve(part, root)?.properties);
   const what = h("span", { class: "type" }, typeName(field, root));
-  if (!inner) return h("dd", {}, what, field.description ? inline(` ${field.description}`) : null);
-  return h(
-    "dd",
-    {},
-    h("details", {}, h("summary", {}, what), text(resolve(inner, root)), fields(inner, root)),
-  );
+  if (!objects.length) return h("dd", {}, what, field.description ? inline(` ${field.description}`) : null);
+  return h("dd", {}, objects.map((part) => {
+    const summary = objects.length > 1 ? h("span", { class: "type" }, typeName(part, root)) : what;
+    return h("details", { key: typeName(part, root) }, h("summary", {}, summary), text(resolve(part, root)), fields(part, root));
+  }));
 }
 
 function text({ description }) {
   return description ? h("p", { class: "dim" }, inline(description)) : null;
 }
 
-/** The schemas inside of a field: its own, its items', its alternatives'. */
+/** The schemas inside of a field: its own, its items', its alternatives', that of the JSON in its text. */
 function held(schema) {
-  return [schema, schema.items, ...(schema.anyOf ?? []), ...(schema.oneOf ?? [])].filter(Boolean).flatMap((part) =>
-    part === schema ? [part] : held(part),
-  );
+  const inside = [schema.items, schema.contentSchema, ...(schema.anyOf ?? []), ...(schema.oneOf ?? [])].filter(Boolean);
+  return [schema, ...inside.flatMap(held)];
 }
