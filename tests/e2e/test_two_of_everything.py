@@ -1,0 +1,103 @@
+"""Two of every process at once: no work is done twice beyond the documented bound, and any one of each is enough."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from cli.embedded import free_port
+from cli.procfile import read_procfile
+from shared.counters import COMPUTED, TASKS, Counted
+from shared.store import SnapshotReader
+from tests.servers import PROJECT, eventually
+from tests.stack import Stack
+from tests.tokens import bearer
+from workers.audit import Audit, Finding
+
+# Beside the other stacks this one would be measured, and they by it.
+pytestmark = pytest.mark.xdist_group("faults")
+
+TENANTS = [f"t{number}" for number in range(12)]
+SLOT_S = 10
+ROUNDS = 3
+DOUBLED = {f"second {name}": line for name, line in read_procfile(PROJECT / "Procfile").items() if name != "web"}
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    env = {"DASHBOARD_CACHE_TIMEOUT": str(SLOT_S), "DASHBOARD_AUDIT_INTERVAL": "0", "WORKER_CONCURRENCY": "1"}
+    with Stack(env=env, commands=DOUBLED) as stack:
+        for tenant_id in TENANTS:
+            stack.add_tenant(tenant_id)
+        settle(stack)
+        yield stack
+
+
+def settle(stack: Stack) -> None:
+    """Wait until every change is computed and every tenant has a snapshot."""
+
+    def settled() -> bool:
+        waiting = stack.db.execute("SELECT count(*) FROM dashboard.change").fetchone()
+        keys = [stack.keys.snapshot(tenant_id) for tenant_id in TENANTS]
+        return waiting == (0,) and stack.redis.exists(*keys) == len(keys)
+
+    eventually(settled, within_s=40.0)
+
+
+def counts(stack: Stack) -> tuple[float, float]:
+    """Tenants computed, and tasks of the sweep; here a sweep is one task."""
+    counted = Counted(stack.redis.hgetall(stack.keys.metrics))
+    return sum(counted.by_value(COMPUTED).values()), counted.by_value(TASKS)["sweep"]
+
+
+def audited(stack: Stack) -> list[Finding]:
+    reader = SnapshotReader(stack.redis, stack.keys)
+    audit = Audit(engine=stack.engine, reader=reader, recompute=lambda _: settle(stack))
+    return [finding for finding in audit.findings(TENANTS) if finding.verdict != "clean"]
+
+
+def test_each_change_is_computed_once_and_each_slot_swept_once(stack: Stack) -> None:
+    first_slot = int(time.time()) // SLOT_S
+    computed, sweeps = counts(stack)
+    for _ in range(ROUNDS):
+        for tenant_id in TENANTS:
+            stack.sale(tenant_id)
+        settle(stack)
+    eventually(lambda: int(time.time()) // SLOT_S > first_slot, within_s=2 * SLOT_S)
+    eventually(lambda: counts(stack)[1] > sweeps, within_s=2 * SLOT_S)
+    slots = int(time.time()) // SLOT_S - first_slot + 1
+    computed, sweeps = (after - before for after, before in zip(counts(stack), (computed, sweeps), strict=True))
+    assert 1 <= sweeps <= slots
+    assert computed <= len(TENANTS) * (ROUNDS + sweeps)
+    assert audited(stack) == []
+    assert not stack.deaths
+
+
+def test_any_one_of_each_is_enough(stack: Stack) -> None:
+    second_port = free_port()
+    stack.start("second web", stack.procfile["web"], PORT=str(second_port))
+    eventually(lambda: ready(second_port), within_s=30.0)
+    for name in ("beat", "changes", "worker", "sweeper", "web"):
+        stack.kill(name)
+    for tenant_id in TENANTS:
+        stack.sale(tenant_id, total=1000)
+    settle(stack)
+    seen = requests.get(
+        f"http://127.0.0.1:{second_port}/api/dashboard/realtime/aggregate/", headers=bearer("t0"), timeout=10
+    ).json()
+    assert not seen["stale"]
+    assert seen["metrics"][0]["value"] == 1000 + 10 * ROUNDS
+    sweeps, pulse = counts(stack)[1], stack.redis.get(stack.keys.pulse)
+    eventually(lambda: counts(stack)[1] > sweeps, within_s=3 * SLOT_S)
+    eventually(lambda: stack.redis.get(stack.keys.pulse) != pulse, within_s=10.0)
+    assert ready(second_port)
+
+
+def ready(port: int) -> bool:
+    try:
+        return requests.get(f"http://127.0.0.1:{port}/readyz", timeout=5).ok
+    except requests.ConnectionError:
+        return False
