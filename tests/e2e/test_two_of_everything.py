@@ -71,7 +71,8 @@ def test_each_change_is_computed_once_and_each_slot_swept_once(stack: Stack) -> 
     slots = int(time.time()) // SLOT_S - first_slot + 1
     computed, sweeps = (after - before for after, before in zip(counts(stack), (computed, sweeps), strict=True))
     assert 1 <= sweeps <= slots
-    assert computed <= len(TENANTS) * (ROUNDS + sweeps)
+    # A sweep that ends while a change of the tenant is queued frees its pace: that change may be dispatched once more.
+    assert computed <= len(TENANTS) * (ROUNDS + 2 * sweeps)
     assert audited(stack) == []
     assert not stack.deaths
 
