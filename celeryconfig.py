@@ -1,6 +1,10 @@
 """Celery's settings: broker, queues, limits, schedule. Lower-case Celery names only; docs/decisions says why each."""
 
 import os
+import time
+from datetime import UTC, datetime, timedelta
+
+from celery.schedules import schedule as _schedule
 
 from shared.broker import celery_options, celery_url
 from shared.pulse import PULSE_INTERVAL_S
@@ -45,6 +49,19 @@ worker_enable_soft_shutdown_on_idle = False
 worker_hijack_root_logger = False
 worker_cancel_long_running_tasks_on_connection_loss = False
 
+_began = datetime.now(UTC)
+_began_s = time.monotonic()
+
+
+def _steady_now() -> datetime:
+    """A clock that never jumps. By the wall clock, set back by an hour, beat would send nothing for an hour."""
+    return _began + timedelta(seconds=time.monotonic() - _began_s)
+
+
+def _every(seconds: float) -> _schedule:
+    return _schedule(timedelta(seconds=seconds), nowfun=_steady_now)
+
+
 # Two beats may run: each slot of a schedule is claimed once in Redis, so a tick more does nothing, a restarted beat is
 # on time at once, and what nobody took in time expires instead of piling up.
 _TICK_S = 5
@@ -53,20 +70,20 @@ beat_max_loop_interval = 1
 beat_schedule = {
     "sweep": {
         "task": "dashboard.recalculate_all",
-        "schedule": float(_TICK_S),
+        "schedule": _every(_TICK_S),
         "kwargs": {"scheduled": True},
         "options": {"queue": "sweep", "expires": 2 * _TICK_S, "ignore_result": True},
     },
     "pulse": {
         "task": "dashboard.pulse",
-        "schedule": float(PULSE_INTERVAL_S),
+        "schedule": _every(PULSE_INTERVAL_S),
         "options": {"queue": "commands", "expires": 2 * PULSE_INTERVAL_S, "ignore_result": True},
     },
 }
 if _settings.audit_interval_s:
     beat_schedule["audit"] = {
         "task": "dashboard.audit",
-        "schedule": float(_TICK_S),
+        "schedule": _every(_TICK_S),
         "kwargs": {"scheduled": True},
         "options": {"queue": "sweep", "expires": 2 * _TICK_S, "ignore_result": True},
     }

@@ -12,6 +12,7 @@ class Pulse(msgspec.Struct, frozen=True, kw_only=True):
     database_error says why (a class name, nothing secret). failing: tenants whose newest computation failed. drifting:
     tenants whose snapshot an audit found wrong and none has found right since. oldest_change, oldest_since_ms: the row
     change that has waited longest for its computation, and when a pulse saw it first; None while nothing waits.
+    database_ahead_ms: by how much the database's clock, which dates every snapshot, is ahead of the one behind at_ms.
     """
 
     at_ms: int
@@ -21,6 +22,7 @@ class Pulse(msgspec.Struct, frozen=True, kw_only=True):
     drifting: int = 0
     oldest_change: int | None = None
     oldest_since_ms: int | None = None
+    database_ahead_ms: int = 0
 
     @property
     def change_age_s(self) -> float:

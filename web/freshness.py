@@ -168,16 +168,16 @@ class Freshness:
         if self._overall.stale:
             return self._overall
         if stored.failing is not None:
-            return _stale("computation_failing", stored.failing_since_ms or self.workers_now_ms())
-        if stored.as_of_ms is not None and self.workers_now_ms() - stored.as_of_ms > self._late_after_ms:
+            return _stale("computation_failing", stored.failing_since_ms or self.database_now_ms())
+        if stored.as_of_ms is not None and self.database_now_ms() - stored.as_of_ms > self._late_after_ms:
             return _stale("late", stored.as_of_ms + self._late_after_ms)
         return FRESH
 
-    def workers_now_ms(self) -> float:
-        """The time on the workers' clock, by which `as_of` was taken: our own may jump."""
+    def database_now_ms(self) -> float:
+        """The time on the database's clock, by which `as_of` was taken: our own and the workers' may jump."""
         if self.pulse is None:
             return time.time() * 1000
-        return self.pulse.at_ms + self._still_s(self._pulse_mark) * 1000
+        return self.pulse.at_ms + self.pulse.database_ahead_ms + self._still_s(self._pulse_mark) * 1000
 
     def _still_s(self, mark: _Mark) -> float:
         since = self._started_at if mark.value is None else mark.moved_at

@@ -55,6 +55,7 @@ def beat(
     database_ms: float | None,
     database_error: str | None,
     oldest_change: int | None,
+    database_ahead_ms: int | None = None,
 ) -> None:
     """Write the pulse. Raises redis.RedisError when Redis is away."""
     with client.pipeline(transaction=False) as pipe:
@@ -79,6 +80,7 @@ def beat(
         drifting=drifting,
         oldest_change=oldest_change,
         oldest_since_ms=since_ms,
+        database_ahead_ms=seen.database_ahead_ms if database_ahead_ms is None else database_ahead_ms,
     )
     client.set(keys.pulse, msgspec.json.encode(pulse))
 

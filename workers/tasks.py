@@ -135,9 +135,11 @@ def pulse() -> None:
     database_ms: float | None = None
     database_error: str | None = None
     oldest_change: int | None = None
+    database_ahead_ms: int | None = None
     try:
         database_ms = round(held.source.ping(), 2)
         oldest_change = held.source.oldest_change()
+        database_ahead_ms = held.source.ahead_ms()
     except SourceUnavailable as error:
         database_error = type(error.__cause__ or error).__name__
     counting.beat(
@@ -146,6 +148,7 @@ def pulse() -> None:
         database_ms=database_ms,
         database_error=database_error,
         oldest_change=oldest_change,
+        database_ahead_ms=database_ahead_ms,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any, Self
 import requests
 from sqlalchemy.exc import SQLAlchemyError
 
-from tests.faults.clients import OVERVIEW, Client, RestClient, everyone, exact
+from tests.faults.clients import OVERVIEW, REALTIME, Client, RestClient, everyone, exact, lasting
 from tests.stack import Stack
 from workers.independent import differences, expected
 
@@ -100,7 +100,7 @@ class Watch:
     def _missing(self, tenant_id: str) -> str | None:
         """What one tenant's clients still lack of the truth."""
         try:
-            answer, long_form = self.stack.get(tenant_id), self.stack.get(tenant_id, OVERVIEW)
+            answer, long_form = (self._get(tenant_id, path) for path in (REALTIME, OVERVIEW))
         except requests.RequestException as error:
             return repr(error)
         if (answer.status_code, long_form.status_code) != (200, 200):
@@ -112,6 +112,10 @@ class Watch:
             if client.tenant_id == tenant_id and not _shows(client, snapshot["version"]):
                 return f"{client} shows {client.version}, stale={client.stale}, wanted {snapshot['version']}"
         return self._untrue(tenant_id, snapshot, overview)
+
+    def _get(self, tenant_id: str, path: str) -> requests.Response:
+        headers = {"Authorization": f"Bearer {lasting(tenant_id)}"}
+        return requests.get(self.stack.url + path, headers=headers, timeout=10)
 
     def _untrue(self, tenant_id: str, snapshot: Any, overview: Any) -> str | None:
         as_of = datetime.fromisoformat(snapshot["as_of"]).astimezone(UTC)

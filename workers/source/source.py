@@ -129,6 +129,12 @@ class Source:
             connection.execute(text("SELECT 1")).one()
             return (time.monotonic() - asked_at) * 1000
 
+    def ahead_ms(self) -> int:
+        """By how much the database's clock is ahead of this machine's, in milliseconds."""
+        with told_apart(), self._engine.connect() as connection:
+            now: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+            return round((now.timestamp() - time.time()) * 1000)
+
     @contextmanager
     def _snapshot(self) -> Iterator[Connection]:
         options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
