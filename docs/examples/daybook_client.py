@@ -205,7 +205,7 @@ class Daybook:
         finally:
             connection.close()
             # After a close frame of the server's, `close` does nothing.
-            connection.shutdown()
+            connection.shutdown()  # type: ignore[no-untyped-call]
 
     def _user_id(self) -> str:
         return str(self.snapshot()["user_id"])
