@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from shared.thresholds import LIMITS, AlertThresholds
+
 # user:password@ of an address, and passwords among its parameters. Greedy: a password may hold an @ by mistake.
 _LOGIN = re.compile(r"//([^:/@]*):.*@")
 _PARAMETER = re.compile(r"(?i)(password|passwd|secret)=[^&]*")
@@ -91,6 +93,14 @@ SECTIONS: Mapping[str, tuple[Variable, ...]] = {
         Variable(name="DASHBOARD_RATE_RECALCULATIONS", default="60/minute", text="recalculations asked for by one tenant"),
         Variable(name="DASHBOARD_RATE_MESSAGES", default="120/minute", text="messages on one socket"),
         Variable(name="DASHBOARD_MESSAGE_BURST", default="30", text="messages on one socket in a burst"),
+    ),
+    "Where alert rules begin unless a tenant has its own threshold (bin/dash threshold). Unset: off; revenue: any rise.": tuple(
+        Variable(
+            name=f"DASHBOARD_ALERT_{rule.upper()}",
+            default="" if (value := getattr(AlertThresholds(), rule)) is None else f"{value:f}",
+            text=limit.text,
+        )
+        for rule, limit in LIMITS.items()
     ),
 }  # fmt: skip
 

@@ -13,6 +13,7 @@ from typing import get_args
 
 import redis
 
+from shared.alerts import LEVELS, RULES
 from shared.keys import Keys
 from shared.outcomes import Status
 
@@ -74,8 +75,31 @@ AUDITED = Counter(
     label="verdict",
     values=("clean", "drift", "skipped"),
 )
-COUNTERS = (COMPUTED, TASKS, RETRIED, AUDITED)
-HISTOGRAMS = (SECONDS, TENANTS)
+ALERTS_BY_RULE = Counter(
+    name="dashboard_alerts_raised",
+    text="Alerts raised, by rule",
+    label="rule",
+    values=RULES,
+)
+ALERTS_BY_LEVEL = Counter(
+    name="dashboard_alerts_raised_by_level",
+    text="The same alerts, by the level at which they were raised",
+    label="level",
+    values=LEVELS,
+)
+_ALERT_BOUNDS = (60, 300, 900, 3600, 14_400, 43_200, 86_400)
+ACKNOWLEDGED = Histogram(
+    name="dashboard_alert_acknowledged_seconds",
+    text="Time from an alert's raising until somebody acknowledged it",
+    bounds=_ALERT_BOUNDS,
+)
+RESOLVED = Histogram(
+    name="dashboard_alert_resolved_seconds",
+    text="Time from an alert's raising until its rule was false; at midnight every alert ends",
+    bounds=_ALERT_BOUNDS,
+)
+COUNTERS = (COMPUTED, TASKS, RETRIED, AUDITED, ALERTS_BY_RULE, ALERTS_BY_LEVEL)
+HISTOGRAMS = (SECONDS, TENANTS, ACKNOWLEDGED, RESOLVED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

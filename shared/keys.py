@@ -15,6 +15,10 @@ class Keys:
         """Hash of one tenant's current snapshot; its fields are listed in shared/store.py."""
         return f"{self.prefix}:snapshot:{tenant_id}"
 
+    def alerts(self, tenant_id: str) -> str:
+        """Hash of one tenant's alerts and subscriptions; its fields are listed in shared/alert_store.py."""
+        return f"{self.prefix}:alerts:{tenant_id}"
+
     @property
     def notices(self) -> str:
         """Channel of change notices, status changes and heartbeats; see shared/notices.py."""

@@ -9,12 +9,14 @@ import msgspec
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Something on the channel: a newer snapshot of `tenant` (version), its computation failing or gone (status), an
-    event for its notification sockets (event: the message as clients get it), or a heartbeat in milliseconds."""
+    """Something on the channel: a newer snapshot of `tenant` (version), its computation failing or gone (status), its
+    alerts changed (alerts: the board's revision), an event for its notification sockets, or everybody's without a tenant
+    (event: the message as clients get it), or a heartbeat in milliseconds."""
 
     tenant: str | None = None
     version: str | None = None
     status: str | None = None
+    alerts: int | None = None
     event: msgspec.Raw | None = None
     heartbeat: int | None = None
 

@@ -6,12 +6,14 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from limits import parse as parse_rate
 
 from shared.errors import ConfigError
+from shared.thresholds import LIMITS, AlertThresholds, threshold
 
 Role = Literal["web", "worker", "cli", "broker"]
 
@@ -77,6 +79,7 @@ class Settings:
     worker_concurrency: int = 2
     log_level: str = "INFO"
     demo: bool = False
+    alerts: AlertThresholds = field(default_factory=AlertThresholds)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str], *, role: Role) -> Settings:
@@ -126,6 +129,7 @@ class Settings:
             worker_concurrency=read.whole("WORKER_CONCURRENCY", 2, 1, 256),
             log_level=read.match("LOG_LEVEL", "INFO", r"DEBUG|INFO|WARNING|ERROR|CRITICAL"),
             demo=read.flag("DASHBOARD_DEMO", default=False),
+            alerts=AlertThresholds(**{rule: read.threshold(rule) for rule in LIMITS}),
         )
         bounds = settings.intervals
         if not bounds.min_s <= bounds.default_s <= bounds.max_s:
@@ -212,6 +216,18 @@ class _Reader:
             self.problems.append(f"{name}: must be a whole number from {low} to {high}")
             return default
         return int(value)
+
+    def threshold(self, rule: str) -> Decimal | None:
+        name = f"DASHBOARD_ALERT_{rule.upper()}"
+        default: Decimal | None = getattr(AlertThresholds(), rule)
+        value = self.text(name)
+        if value is None:
+            return default
+        try:
+            return threshold(rule, value)
+        except ValueError as error:
+            self.problems.append(f"{name}: {error}")
+            return default
 
     def rate(self, name: str, default: str) -> str:
         value = self.text(name)

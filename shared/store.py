@@ -76,7 +76,7 @@ class Written:
 
 # Refused when the stored one was computed from a later state of the same database: a higher count of completed
 # transactions, the same count read later, or (after a failover) a later timeline. A different database is accepted.
-_OLDER = """
+OLDER = """
 local function older(lineage, state, as_of, cur_lineage, cur_state, cur_as_of)
   if not cur_lineage then return false end
   if lineage == cur_lineage then
@@ -91,7 +91,7 @@ end
 """
 
 _WRITE = (
-    _OLDER
+    OLDER
     + """
 local lineage, state, as_of, digest, snapshot, overview, tenant, channel = unpack(ARGV)
 local cur = redis.call('HMGET', KEYS[1], 'epoch', 'revision', 'digest', 'lineage', 'state', 'as_of', 'failing')
@@ -102,7 +102,7 @@ local epoch, revision = cur[1], cur[2]
 local changed = cur[3] ~= digest
 if not epoch then
   local now = redis.call('TIME')
-  epoch = string.format('%d%03d', tonumber(now[1]), math.floor(tonumber(now[2]) / 1000))
+  epoch = string.format('%d%06d', tonumber(now[1]), tonumber(now[2]))
   revision = '0'
 end
 if changed then revision = string.format('%d', tonumber(revision) + 1) end
@@ -119,7 +119,7 @@ return {changed and 'changed' or 'unchanged', epoch, revision}
 
 # A tenant that is gone leaves a short-lived tombstone, so that a late computation cannot bring it back.
 _REMOVE = (
-    _OLDER
+    OLDER
     + """
 local lineage, state, as_of, tenant, channel, ttl = unpack(ARGV)
 local cur = redis.call('HMGET', KEYS[1], 'lineage', 'state', 'as_of', 'snapshot')
@@ -140,8 +140,16 @@ if redis.call('HSETNX', KEYS[1], 'failing_since', now_ms) == 1 then
   redis.call('PUBLISH', channel, cjson.encode({tenant = tenant, status = 'failing'}))
 end
 redis.call('HSET', KEYS[1], 'failing', reason)
-return 1
+return redis.call('HGET', KEYS[1], 'failing_since')
 """
+
+_ASK_OLDER = (
+    OLDER
+    + """
+local cur = redis.call('HMGET', KEYS[1], 'lineage', 'state', 'as_of')
+return older(ARGV[1], ARGV[2], ARGV[3], cur[1], cur[2], cur[3]) and 1 or 0
+"""
+)
 
 # Redis lost the newest revisions of an epoch (a failover before replication): the epoch ends, so that no later revision
 # can be taken for one that a client has seen. Compared and deleted in one step; the next computation starts a new epoch.
@@ -204,6 +212,7 @@ class SnapshotWriter:
         self._remove = client.register_script(_REMOVE)
         self._fail = client.register_script(_FAIL)
         self._end_epoch = client.register_script(_END_EPOCH)
+        self._ask_older = client.register_script(_ASK_OLDER)
 
     def write(self, candidates: Iterable[Candidate]) -> list[Written]:
         """Store and publish each candidate unless Redis holds one from a later database state; in the order given."""
@@ -237,9 +246,19 @@ class SnapshotWriter:
             for tenant_id in tenant_ids
         )
 
-    def mark_failing(self, tenant_id: str, reason: str) -> None:
-        """Keep the tenant's last snapshot but let every reader know that newer computations fail, and why."""
-        self._run([(self._fail, self._keys.snapshot(tenant_id), [reason, tenant_id, self._keys.notices])])
+    def mark_failing(self, tenant_id: str, reason: str) -> int:
+        """Keep the tenant's last snapshot but let every reader know that newer computations fail, and why.
+
+        Returns since when they fail, in milliseconds.
+        """
+        args: list[Any] = [reason, tenant_id, self._keys.notices]
+        return int(self._run([(self._fail, self._keys.snapshot(tenant_id), args)])[0])
+
+    def overtaken(self, tenant_ids: Sequence[str], source: SourceState) -> list[str]:
+        """Those of the tenants whose snapshot was computed from a later state of the same database than `source`."""
+        args: list[Any] = [source.lineage, source.state, source.as_of_ms]
+        answers = self._run((self._ask_older, self._keys.snapshot(tenant_id), args) for tenant_id in tenant_ids)
+        return [tenant_id for tenant_id, older in zip(tenant_ids, answers, strict=True) if older]
 
     def end_epoch(self, tenant_id: str, seen: Version) -> bool:
         """End the epoch of `seen` if Redis holds less of it than was seen; true when it did."""

@@ -18,6 +18,7 @@ from shared.logs import configure_logging
 from shared.redis_client import connect
 from shared.settings import Settings
 from shared.store import SnapshotReader, SnapshotWriter
+from workers.alerts import AlertKeeper
 from workers.database import make_engine
 from workers.pace import Pace
 from workers.source import Source
@@ -34,7 +35,7 @@ def load_settings() -> Settings:
 
 
 settings = load_settings()
-app = Celery("daybook", include=["workers.tasks"])
+app = Celery("daybook", include=["workers.tasks", "workers.alert_tasks"])
 app.config_from_object("celeryconfig")
 
 
@@ -71,6 +72,7 @@ class Resources:
     redis: redis.Redis
     keys: Keys
     pace: Pace
+    alerts: AlertKeeper
 
 
 @cache
@@ -81,10 +83,11 @@ def resources() -> Resources:
     engine = make_engine(settings.database_url or "")
     return Resources(
         engine=engine,
-        source=Source(engine),
+        source=Source(engine, thresholds=settings.alerts),
         reader=SnapshotReader(client, keys),
         writer=SnapshotWriter(client, keys),
         redis=client,
         keys=keys,
         pace=Pace(client, keys),
+        alerts=AlertKeeper(engine, client, keys),
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
@@ -24,6 +24,7 @@ from shared.counters import AUDITED, Tally
 from shared.errors import DaybookError, SourceUnavailable
 from shared.keys import Keys
 from shared.store import SnapshotReader, Stored
+from shared.thresholds import AlertThresholds
 from workers.independent import differences, expected
 from workers.source.failures import told_apart
 
@@ -78,12 +79,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
-    """Looks at tenants one by one. `recompute` recalculates one here and now; `most_rows`: None = however many."""
+    """Looks at tenants one by one. `recompute` recalculates one here and now; `most_rows`: None = however many;
+    `thresholds`: where alert rules begin for tenants without their own."""
 
     engine: Engine
     reader: SnapshotReader
     recompute: Callable[[str], object]
     most_rows: int | None = MOST_ROWS
+    thresholds: AlertThresholds = field(default_factory=AlertThresholds)
 
     def sample(self, size: int = SAMPLE) -> list[str]:
         """So many tenants, chosen at random."""
@@ -143,7 +146,7 @@ class Audit:
             lines = ["snapshot: the tenant does not exist, served all the same"]
         else:
             moment = _EPOCH + timedelta(milliseconds=stored.as_of_ms or 0)
-            wanted = expected(connection, tenant_id, now=moment)
+            wanted = expected(connection, tenant_id, now=moment, thresholds=self.thresholds)
             lines = differences(wanted, _parsed(stored.snapshot), _parsed(stored.overview))
         return Finding(tenant_id=tenant_id, verdict="drift" if lines else "clean", lines=tuple(lines))
 

@@ -45,6 +45,11 @@ def settle(connection: psycopg.Connection, changes: Iterable[int]) -> None:
         connection.execute("DELETE FROM dashboard.change WHERE id = ANY(%s)", [ids])
 
 
+def make_due(connection: psycopg.Connection, tenant_ids: Sequence[str]) -> None:
+    """Have these tenants computed again, as if one of their rows had changed."""
+    connection.execute("INSERT INTO dashboard.change (tenant_id) SELECT unnest(%s::text[])", [list(tenant_ids)])
+
+
 def expand_everyone(connection: psycopg.Connection) -> None:
     """Replace a change of '*' (a truncated table, a rate for all) by one change for each tenant, known or once known."""
     connection.execute(

@@ -14,9 +14,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
-from shared.snapshot import Basis, Bucket, DataIssue
+from shared.snapshot import Basis, Bucket, DataIssue, Level
+from shared.thresholds import AlertThresholds
 
 DecisionWindow = Literal["recent", "current", "previous"]
+DEFAULT_THRESHOLDS = AlertThresholds()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +125,7 @@ class OpenInvoiceGroup:
     """Posted invoices with a balance now, by ageing bucket; `due_on` splits those due within the coming 30 days.
 
     amount: Σ balance in `currency`; own_base: the same in base units by the documents' own base_rate, None for documents
-    without one. Balances prefer today's rate, so both are given.
+    without one. Balances prefer today's rate, so both are given. largest, largest_own_base: of a single invoice.
     """
 
     bucket: Bucket
@@ -133,6 +135,8 @@ class OpenInvoiceGroup:
     anomalies: int
     amount: Decimal
     own_base: Decimal | None
+    largest: Decimal = Decimal(0)
+    largest_own_base: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +165,8 @@ class QuoteGroup:
     """Quotes decided in the trailing 180 days, or still open (decided None). `window` counts from today backwards:
 
     recent = the trailing 30 days, current = the other 60 of the trailing 90, previous = the 90 days before them.
-    rate_date: the issue date, None when no rate is needed. amount: Σ total.
+    rate_date: the issue date, None when no rate is needed. amount: Σ total. expires_on: of open quotes that expire within
+    90 days.
     """
 
     window: DecisionWindow | None
@@ -171,6 +176,7 @@ class QuoteGroup:
     documents: int
     anomalies: int
     amount: Decimal
+    expires_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +233,27 @@ class Close:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KnownAlert:
+    """An alert as Daybook keeps it: one of today's, one that has not ended, or one whose snooze has not run out.
+
+    subject: what the rule is about. cleared_at: since when the rule does not hold; None while it does.
+    """
+
+    alert_id: str
+    rule: str
+    subject: str
+    local_date: date
+    level: Level
+    message: str
+    metric: str
+    action_required: bool
+    provisional: bool
+    raised_at: datetime
+    snoozed_until: datetime | None = None
+    cleared_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TenantFacts:
     """Everything a tenant's snapshot is computed from. `rates` holds base units per 1 unit, keyed (currency, date)
 
@@ -251,3 +278,5 @@ class TenantFacts:
     closes: tuple[Close, ...] = ()
     rates: Mapping[tuple[str, date], Decimal] = field(default_factory=dict)
     has_documents: bool = False
+    thresholds: AlertThresholds = DEFAULT_THRESHOLDS
+    alerts: tuple[KnownAlert, ...] = ()

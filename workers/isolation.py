@@ -13,7 +13,6 @@ import structlog
 
 from shared.keys import Keys
 from shared.outcomes import Outcome
-from shared.store import SnapshotWriter
 
 log = structlog.get_logger()
 
@@ -29,15 +28,17 @@ def guarded(
     batch_size: int,
     client: redis.Redis,
     keys: Keys,
-    writer: SnapshotWriter,
     compute: Callable[[Sequence[str]], Iterable[Outcome]],
+    report_failure: Callable[[str, str], Outcome],
 ) -> list[Outcome]:
     """compute() over all tenants that are not in quarantine: in batches at first, one by one after a lost worker."""
     lost_before = int(client.incr(keys.attempts(task_id))) > 1
     client.expire(keys.attempts(task_id), QUARANTINE_S)
     counts = client.mget([keys.poison(tenant_id) for tenant_id in tenant_ids]) if tenant_ids else []
     poisonous = {t for t, count in zip(tenant_ids, counts, strict=True) if count and int(count) >= TRIES}
-    outcomes = [_give_up(tenant_id, writer) for tenant_id in dict.fromkeys(tenant_ids) if tenant_id in poisonous]
+    outcomes = [
+        _give_up(tenant_id, report_failure) for tenant_id in dict.fromkeys(tenant_ids) if tenant_id in poisonous
+    ]
     healthy = [tenant_id for tenant_id in tenant_ids if tenant_id not in poisonous]
     # Only a process that dies leaves its counts behind: whatever is raised or returned clears them.
     try:
@@ -63,7 +64,6 @@ def _alone(
         client.delete(keys.poison(tenant_id))
 
 
-def _give_up(tenant_id: str, writer: SnapshotWriter) -> Outcome:
+def _give_up(tenant_id: str, report_failure: Callable[[str, str], Outcome]) -> Outcome:
     log.error("tenant_quarantined", tenant_id=tenant_id, seconds=QUARANTINE_S)
-    writer.mark_failing(tenant_id, POISON)
-    return Outcome(tenant_id=tenant_id, status="failed", reason=POISON)
+    return report_failure(tenant_id, POISON)

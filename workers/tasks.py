@@ -20,6 +20,7 @@ from workers import counting, isolation
 from workers.app import Resources, app, resources, settings
 from workers.audit import BUDGET_S, Audit, drifting, record, report
 from workers.recalculate import recalculate as recalculate_tenants
+from workers.recalculate import report_failure
 
 log = structlog.get_logger()
 
@@ -47,9 +48,11 @@ def recalculate(self: Task, tenant_ids: list[str]) -> dict[str, Any]:
             batch_size=BATCH_SIZE,
             client=held.redis,
             keys=held.keys,
-            writer=held.writer,
             compute=lambda ids: recalculate_tenants(
-                ids, source=held.source, writer=held.writer, now=lambda: datetime.now(UTC)
+                ids, source=held.source, writer=held.writer, alerts=held.alerts, now=lambda: datetime.now(UTC)
+            ),
+            report_failure=lambda tenant_id, reason: report_failure(
+                tenant_id, reason, writer=held.writer, alerts=held.alerts
             ),
         )
         held.pace.done(tenant_ids)
@@ -86,6 +89,7 @@ def recalculate_all(scheduled: bool = False) -> int:
     held = resources()
     if scheduled and not _claim_slot(held, "sweep", settings.cache_timeout_s):
         return 0
+    held.alerts.forget_old()
     tenant_ids = held.source.tenant_ids()
     for start in range(0, len(tenant_ids), BATCH_SIZE):
         recalculate.apply_async(
@@ -112,7 +116,7 @@ def audit(tenant_ids: list[str] | None = None, scheduled: bool = False) -> dict[
     held = resources()
     if scheduled and not _claim_slot(held, "audit", settings.audit_interval_s):
         return {}
-    audit = Audit(engine=held.engine, reader=held.reader, recompute=_recompute)
+    audit = Audit(engine=held.engine, reader=held.reader, recompute=_recompute, thresholds=settings.alerts)
     if tenant_ids is None:
         tenant_ids = [*drifting(held.redis, held.keys), *audit.sample()]
     found: Counter[str] = Counter()

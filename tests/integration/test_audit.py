@@ -16,6 +16,7 @@ from shared.counters import AUDITED, Counted
 from shared.keys import Keys
 from shared.store import SnapshotReader, SnapshotWriter, Stored
 from tests.rows import add_tenant
+from workers.alerts import AlertKeeper
 from workers.audit import Audit, Finding, drifting, record
 from workers.recalculate import recalculate
 from workers.source import Source
@@ -48,7 +49,8 @@ class Bench:
     def compute(self, *tenant_ids: str) -> None:
         """Tenants as a worker computes them."""
         writer = SnapshotWriter(self.client, self.keys)
-        recalculate(tenant_ids, source=Source(self.engine), writer=writer, now=lambda: datetime.now(UTC))
+        alerts = AlertKeeper(self.engine, self.client, self.keys)
+        recalculate(tenant_ids, source=Source(self.engine), writer=writer, alerts=alerts, now=lambda: datetime.now(UTC))
 
     def recompute(self, tenant_id: str) -> None:
         self.recomputed.append(tenant_id)

@@ -20,6 +20,7 @@ from shared.redis_client import connect
 from shared.store import SnapshotReader, SnapshotWriter
 from tests.rows import add_tenant
 from workers import changes
+from workers.alerts import AlertKeeper
 from workers.database import make_engine
 from workers.recalculate import recalculate
 from workers.source import Source
@@ -32,9 +33,12 @@ class Pipeline:
     source: Source
     writer: SnapshotWriter
     reader: SnapshotReader
+    alerts: AlertKeeper
 
     def run(self, *tenant_ids: str) -> dict[str, Outcome]:
-        outcomes = recalculate(tenant_ids, source=self.source, writer=self.writer, now=lambda: datetime.now(UTC))
+        outcomes = recalculate(
+            tenant_ids, source=self.source, writer=self.writer, alerts=self.alerts, now=lambda: datetime.now(UTC)
+        )
         return {outcome.tenant_id: outcome for outcome in outcomes}
 
     def snapshot(self, tenant_id: str) -> dict[str, Any]:
@@ -49,7 +53,8 @@ class Pipeline:
 
 @pytest.fixture
 def pipeline(engine: Engine, valkey: redis.Redis, keys: Keys) -> Pipeline:
-    return Pipeline(Source(engine), SnapshotWriter(valkey, keys), SnapshotReader(valkey, keys))
+    alerts = AlertKeeper(engine, valkey, keys)
+    return Pipeline(Source(engine), SnapshotWriter(valkey, keys), SnapshotReader(valkey, keys), alerts)
 
 
 def today() -> date:
@@ -147,17 +152,18 @@ def test_one_tenants_impossible_rows_never_stop_the_others(
 
 def test_redis_away_settles_nothing(db: psycopg.Connection, engine: Engine, keys: Keys) -> None:
     add_tenant(db, "a")
-    away = SnapshotWriter(connect("redis://127.0.0.1:1", timeout_s=0.2), keys)
+    away = connect("redis://127.0.0.1:1", timeout_s=0.2)
+    writer, alerts = SnapshotWriter(away, keys), AlertKeeper(engine, away, keys)
     with pytest.raises(StoreUnavailable):
-        recalculate(["a"], source=Source(engine), writer=away, now=lambda: datetime.now(UTC))
+        recalculate(["a"], source=Source(engine), writer=writer, alerts=alerts, now=lambda: datetime.now(UTC))
     assert changes.due_tenants(db, 10) == ["a"]
 
 
 def test_database_away_is_told_apart_from_bad_data(valkey: redis.Redis, keys: Keys) -> None:
     engine = make_engine("postgresql://nobody@127.0.0.1:1/none")
-    writer = SnapshotWriter(valkey, keys)
+    writer, alerts = SnapshotWriter(valkey, keys), AlertKeeper(engine, valkey, keys)
     with pytest.raises(SourceUnavailable):
-        recalculate(["a", "b"], source=Source(engine), writer=writer, now=lambda: datetime.now(UTC))
+        recalculate(["a", "b"], source=Source(engine), writer=writer, alerts=alerts, now=lambda: datetime.now(UTC))
     assert SnapshotReader(valkey, keys).read("a").failing is None
 
 

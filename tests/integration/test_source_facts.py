@@ -226,15 +226,16 @@ def test_open_invoices_keep_both_their_own_currency_and_their_own_rate(db: Db, e
     rows.invoice(ago(80), 70, due_date=ago(31), written_off_on=ago(-1))
     assert set(load(engine).open_invoices) == {
         OpenInvoiceGroup(
-            bucket="current", due_on=due, currency="EUR", documents=1, anomalies=0, amount=Decimal(60), own_base=None
+            bucket="current", due_on=due, currency="EUR", documents=1, anomalies=0, amount=Decimal(60), own_base=None,
+            largest=Decimal(60),
         ),
         OpenInvoiceGroup(
             bucket="current", due_on=due, currency="EUR", documents=1, anomalies=0,
-            amount=Decimal(40), own_base=Decimal(48),
+            amount=Decimal(40), own_base=Decimal(48), largest=Decimal(40), largest_own_base=Decimal(48),
         ),
         OpenInvoiceGroup(
             bucket="31-60", due_on=None, currency="USD", documents=1, anomalies=0,
-            amount=Decimal(70), own_base=Decimal(70),
+            amount=Decimal(70), own_base=Decimal(70), largest=Decimal(70), largest_own_base=Decimal(70),
         ),
     }  # fmt: skip
 

@@ -47,6 +47,8 @@ class Books:
     expenses: Sequence[Row[Any]]
     quotes: Sequence[Row[Any]]
     closes: Sequence[Row[Any]]
+    thresholds: Sequence[Row[Any]]
+    alerts: Sequence[Row[Any]]
     allocations_from: Mapping[tuple[str, str], Sequence[Allocation]]
     allocations_to: Mapping[str, Sequence[Allocation]]
     rates: Mapping[tuple[str, str, date], Fraction]
@@ -135,6 +137,8 @@ def open_books(connection: Connection, tenant_id: str, now: datetime) -> Books:
         expenses=[row for row in rows("expense") if row.status == "posted"],
         quotes=[row for row in rows("quote") if row.status not in ("draft", "void")],
         closes=rows("daily_close"),
+        thresholds=rows("threshold"),
+        alerts=rows("alert"),
         allocations_from=from_source,
         allocations_to=to_invoice,
         rates={(rate.tenant_id, rate.currency, rate.rate_date): Fraction(rate.rate) for rate in rates},

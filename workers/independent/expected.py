@@ -13,7 +13,9 @@ from typing import Literal
 from sqlalchemy import Connection, Engine
 
 from shared.currency import exponent
-from shared.snapshot import BUCKETS, DASHBOARD, OVERDUE, PROFIT, REVENUE, SYSTEM, Level
+from shared.snapshot import BUCKETS, Level
+from shared.thresholds import AlertThresholds
+from workers.independent.alerts import alerts
 from workers.independent.balances import OpenInvoice, customer_credit, open_invoices
 from workers.independent.books import DAY, Books, open_books
 from workers.independent.flows import cash_flow, expenses, revenue
@@ -22,8 +24,7 @@ from workers.independent.metrics import Metric, metrics
 from workers.independent.score import DAYS_PLACES, Score, dso_days, score
 
 SERIES_DAYS = 30
-OVERDUE_ALERT_ABOVE = 5
-SUCCESS_CONFIDENCE = Decimal("0.5")
+DEFAULT_THRESHOLDS = AlertThresholds()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,15 +79,19 @@ class Expected:
     series: Mapping[str, SeriesDay]
 
 
-def expected(source: Connection | Engine, tenant_id: str, *, now: datetime) -> Expected:
+def expected(
+    source: Connection | Engine, tenant_id: str, *, now: datetime, thresholds: AlertThresholds = DEFAULT_THRESHOLDS
+) -> Expected:
     """Compute one tenant from all of its rows as they are at this instant, for the moment `now` (the snapshot's as_of).
+
+    `thresholds`: where alert rules begin unless the tenant has its own.
 
     An engine reads them in one REPEATABLE READ transaction; a connection in the one it is in. Raises LookupError when
     there is no such tenant.
     """
     if isinstance(source, Engine):
         with source.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
-            return expected(connection, tenant_id, now=now)
+            return expected(connection, tenant_id, now=now, thresholds=thresholds)
     books = open_books(source, tenant_id, now)
     owed = open_invoices(books)
     by_name = metrics(books, owed)
@@ -95,24 +100,10 @@ def expected(source: Connection | Engine, tenant_id: str, *, now: datetime) -> E
         local_date=books.today,
         score=score(books, owed),
         metrics=by_name,
-        alerts=_alerts(books, by_name),
+        alerts=alerts(books, by_name, owed, thresholds),
         receivables=_receivables(books, owed),
         series=_series(books),
     )
-
-
-def _alerts(books: Books, by_name: Mapping[str, Metric]) -> list[tuple[Level, str]]:
-    """The rules that hold; they look at the values that are shown, so a loss that rounds to nothing is none."""
-    alerts: list[tuple[Level, str]] = [("warning", SYSTEM)] * books.unknown_settings
-    if (by_name[PROFIT].value or 0) < 0:
-        alerts.append(("critical", PROFIT))
-    if (by_name[OVERDUE].value or 0) > OVERDUE_ALERT_ABOVE:
-        alerts.append(("warning", OVERDUE))
-    if by_name[REVENUE].trend == "up" and by_name[REVENUE].confidence >= SUCCESS_CONFIDENCE:
-        alerts.append(("success", REVENUE))
-    if not any(close.local_date < books.today for close in books.closes):
-        alerts.append(("info", DASHBOARD))
-    return sorted(alerts)
 
 
 def _receivables(books: Books, owed: Sequence[OpenInvoice]) -> Receivables:

@@ -1,108 +1,69 @@
-"""Which rules hold now, and what to tell the owner about each. Source: SPEC 4, Alerts.
+"""Which alerts hold now. Source: SPEC 4, Alerts.
 
-An alert's life (raised, acknowledged, cleared) is not known here: these are the rules that hold, whatever became of them.
+What became of an alert (acknowledged, snoozed) is not looked at here: acknowledging changes no snapshot.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from msgspec import UNSET
 
-from shared.snapshot import DASHBOARD, OVERDUE, PROFIT, REVENUE, SYSTEM, Alert, Level, Metric, instant
+from shared.snapshot import DASHBOARD, SYSTEM, Alert, Level, Metric, instant
 from workers.facts import TenantFacts
-from workers.kpi.money import ZERO, formatted
+from workers.kpi.alert_rules import RULES, Rule, Seen
+from workers.kpi.figures import Figures
+from workers.kpi.money import ZERO
 
 SEVERITY: tuple[Level, ...] = ("critical", "warning", "success", "info")
 _ACTION_REQUIRED: frozenset[Level] = frozenset({"critical", "warning"})
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thresholds:
-    """Where the rules begin. overdue_count: fires above it. profit_floor: base units, fires below it."""
-
-    overdue_count: int = 5
-    profit_floor: Decimal = ZERO
-    revenue_confidence: Decimal = Decimal("0.5")
-
-
-DEFAULTS = Thresholds()
+FAILING = "computation_failing"
+RECOVERED = "computation_recovered"
+# How long it is news that the numbers are computed again.
+RECOVERED_FOR = timedelta(hours=1)
+# From then on a computation that fails is no passing trouble.
+CRITICAL_AFTER = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """A rule about one metric, looking at what the owner sees: the rounded values.
+class Held:
+    """An alert whose rule holds now, and by which rule, about what."""
 
-    provisional: the day may still turn it, so it is not final before local midnight.
-    """
-
-    name: str
-    metric: str
-    level: Level
-    provisional: bool = False
-    holds: Callable[[Metric, Thresholds], bool]
-    message: Callable[[Metric, str], str]
+    rule: str
+    subject: str
+    alert: Alert
 
 
-def _profit_message(metric: Metric, currency: str) -> str:
-    return f"Today's profit is {_said(metric.value, currency)} so far."
-
-
-def _overdue_message(metric: Metric, currency: str) -> str:
-    amounts = [] if metric.amount in (None, UNSET) else [_said(metric.amount, currency)]
-    amounts += [formatted(left.amount, left.currency) for left in metric.unconverted]
-    subject = "1 invoice is" if metric.value == 1 else f"{metric.value} invoices are"
-    return f"{subject} overdue: {' and '.join(amounts)}."
-
-
-def _revenue_message(metric: Metric, currency: str) -> str:
-    percent = "" if metric.change_percent is None else f" (+{metric.change_percent:,f} %)"
-    now, before = _said(metric.value, currency), _said(metric.previous, currency)
-    return f"Today's revenue is {now}, up from {before} yesterday{percent}."
-
-
-def _said(amount: object, currency: str) -> str:
-    return formatted(amount, currency) if isinstance(amount, Decimal) else "unknown"
-
-
-RULES = (
-    Rule(
-        name="profit_below_floor",
-        metric=PROFIT,
-        level="critical",
-        provisional=True,
-        holds=lambda metric, limits: metric.value is not None and metric.value < limits.profit_floor,
-        message=_profit_message,
-    ),
-    Rule(
-        name="overdue_count",
-        metric=OVERDUE,
-        level="warning",
-        holds=lambda metric, limits: metric.value is not None and metric.value > limits.overdue_count,
-        message=_overdue_message,
-    ),
-    Rule(
-        name="revenue_up",
-        metric=REVENUE,
-        level="success",
-        holds=lambda metric, limits: metric.trend == "up" and metric.confidence >= limits.revenue_confidence,
-        message=_revenue_message,
-    ),
-)
-
-
-def alerts(facts: TenantFacts, metrics: Sequence[Metric], thresholds: Thresholds = DEFAULTS) -> tuple[Alert, ...]:
+def held_alerts(facts: TenantFacts, metrics: Sequence[Metric], figures: Figures) -> tuple[Held, ...]:
     """The alerts whose rule holds, most severe first."""
-    raised = [
-        *_about_metrics(facts, metrics, thresholds),
+    found = [
+        *_about_metrics(facts, metrics, figures),
         *_about_settings(facts),
+        *_about_recovery(facts),
         *_about_the_first_day(facts),
     ]
-    return tuple(sorted(raised, key=lambda alert: SEVERITY.index(alert.level)))
+    return tuple(sorted(found, key=lambda held: SEVERITY.index(held.alert.level)))
+
+
+def failing_alert(tenant_id: str, today: date, *, since: datetime, now: datetime) -> Held:
+    """That the tenant's numbers cannot be computed, since when (both aware): a warning, then critical."""
+    lasting = now - since >= CRITICAL_AFTER
+    level: Level = "critical" if lasting else "warning"
+    how_long = "could not be brought up to date for ten minutes" if lasting else "cannot be brought up to date just now"
+    alert = Alert(
+        id=alert_id(tenant_id, FAILING, SYSTEM, today),
+        level=level,
+        message=f"Your numbers {how_long}. What you see is older.",
+        metric=SYSTEM,
+        action_required=is_action_required(level),
+        timestamp=instant(now),
+    )
+    return Held(rule=FAILING, subject=SYSTEM, alert=alert)
 
 
 def alert_id(tenant_id: str, rule: str, subject: str, day: date) -> str:
@@ -113,29 +74,51 @@ def alert_id(tenant_id: str, rule: str, subject: str, day: date) -> str:
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
-def _about_metrics(facts: TenantFacts, metrics: Sequence[Metric], thresholds: Thresholds) -> Iterator[Alert]:
-    by_name = {metric.name: metric for metric in metrics}
+def is_action_required(level: Level) -> bool:
+    """Whether an alert of that level asks the owner to do something."""
+    return level in _ACTION_REQUIRED
+
+
+def _about_metrics(facts: TenantFacts, metrics: Sequence[Metric], figures: Figures) -> Iterator[Held]:
+    seen = Seen(facts=facts, metrics={metric.name: metric for metric in metrics}, figures=figures)
     for rule in RULES:
-        metric = by_name[rule.metric]
-        if rule.holds(metric, thresholds):
-            message = rule.message(metric, facts.tenant.base_currency)
-            yield _alert(facts, rule.name, rule.metric, rule.level, message, provisional=rule.provisional)
+        begins = _begins(rule, facts)
+        if begins is not None and rule.holds(seen, begins):
+            message = rule.message(seen, begins)
+            yield _held(facts, rule.name, rule.metric, rule.level, message, provisional=rule.provisional)
 
 
-def _about_settings(facts: TenantFacts) -> Iterator[Alert]:
+def _begins(rule: Rule, facts: TenantFacts) -> Decimal | None:
+    value: Decimal | None = getattr(facts.thresholds, rule.name)
+    return ZERO if value is None and rule.always else value
+
+
+def _about_settings(facts: TenantFacts) -> Iterator[Held]:
     details = {issue.code: issue.detail for issue in facts.tenant.issues}
     for code, detail in sorted(details.items()):
         message = f"Please check the settings: {detail}."
-        yield _alert(facts, "data_issue", SYSTEM, "warning", message, subject=code)
+        yield _held(facts, "data_issue", SYSTEM, "warning", message, subject=code)
 
 
-def _about_the_first_day(facts: TenantFacts) -> Iterator[Alert]:
+def _about_recovery(facts: TenantFacts) -> Iterator[Held]:
+    """Said for an hour after a failing computation succeeded, at most until local midnight."""
+    trouble = [alert for alert in facts.alerts if alert.rule == FAILING]
+    over_since = [
+        facts.clock.as_of if alert.cleared_at is None else alert.cleared_at
+        for alert in trouble
+        if alert.cleared_at is None or alert.local_date == facts.clock.today
+    ]
+    if over_since and facts.clock.as_of - max(over_since) < RECOVERED_FOR:
+        yield _held(facts, RECOVERED, SYSTEM, "info", "Your numbers are up to date again.")
+
+
+def _about_the_first_day(facts: TenantFacts) -> Iterator[Held]:
     """Holds until local midnight: as long as Daybook has kept no earlier day's close."""
     if not any(close.day < facts.clock.today for close in facts.closes):
-        yield _alert(facts, "first_snapshot", DASHBOARD, "info", "Your dashboard is ready. This is its first day.")
+        yield _held(facts, "first_snapshot", DASHBOARD, "info", "Your dashboard is ready. This is its first day.")
 
 
-def _alert(
+def _held(
     facts: TenantFacts,
     rule: str,
     metric: str,
@@ -144,13 +127,17 @@ def _alert(
     *,
     subject: str | None = None,
     provisional: bool = False,
-) -> Alert:
-    return Alert(
-        id=alert_id(facts.tenant.tenant_id, rule, subject or metric, facts.clock.today),
+) -> Held:
+    about = subject or metric
+    name = alert_id(facts.tenant.tenant_id, rule, about, facts.clock.today)
+    raised_at = next((known.raised_at for known in facts.alerts if known.alert_id == name), facts.clock.as_of)
+    alert = Alert(
+        id=name,
         level=level,
         message=message,
         metric=metric,
-        action_required=level in _ACTION_REQUIRED,
-        timestamp=instant(facts.clock.as_of),
+        action_required=is_action_required(level),
+        timestamp=instant(raised_at),
         provisional=provisional or UNSET,
     )
+    return Held(rule=rule, subject=about, alert=alert)

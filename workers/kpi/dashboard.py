@@ -7,7 +7,7 @@ from datetime import datetime
 
 from shared.snapshot import CASH_FLOW, EXPENSES, PROFIT, REVENUE, Metric, Overview, Snapshot, instant
 from workers.facts import Close, TenantFacts
-from workers.kpi.alerts import alerts
+from workers.kpi.alerts import Held, held_alerts
 from workers.kpi.clients import activity_metric
 from workers.kpi.days import trailing
 from workers.kpi.figures import Figures, figures
@@ -22,11 +22,15 @@ from workers.kpi.score import performance_score
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dashboard:
-    """What is computed of a tenant: snapshot and overview for the clients, the close for tomorrow's comparison."""
+    """What is computed of a tenant: snapshot and overview for the clients, the close for tomorrow's comparison.
+
+    held: the snapshot's alerts, each with its rule.
+    """
 
     snapshot: Snapshot
     overview: Overview
     close: Close
+    held: tuple[Held, ...]
 
 
 def dashboard(facts: TenantFacts, *, computed_at: datetime) -> Dashboard:
@@ -37,10 +41,12 @@ def dashboard(facts: TenantFacts, *, computed_at: datetime) -> Dashboard:
     with exact():
         known = figures(facts)
         metrics = _metrics(facts, known)
+        held = held_alerts(facts, metrics, known)
         return Dashboard(
-            snapshot=_snapshot(facts, known, metrics, computed_at),
+            snapshot=_snapshot(facts, known, metrics, held, computed_at),
             overview=overview(facts, known, computed_at=computed_at),
             close=_close(facts, known),
+            held=held,
         )
 
 
@@ -58,7 +64,9 @@ def _metrics(facts: TenantFacts, known: Figures) -> tuple[Metric, ...]:
     )
 
 
-def _snapshot(facts: TenantFacts, known: Figures, metrics: tuple[Metric, ...], computed_at: datetime) -> Snapshot:
+def _snapshot(
+    facts: TenantFacts, known: Figures, metrics: tuple[Metric, ...], held: tuple[Held, ...], computed_at: datetime
+) -> Snapshot:
     tenant = facts.tenant
     score = performance_score(readings(facts, known))
     return Snapshot(
@@ -76,7 +84,7 @@ def _snapshot(facts: TenantFacts, known: Figures, metrics: tuple[Metric, ...], c
         performance_score=score.value,
         score=score,
         metrics=metrics,
-        alerts=alerts(facts, metrics),
+        alerts=tuple(one.alert for one in held),
     )
 
 

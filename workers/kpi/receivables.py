@@ -21,7 +21,8 @@ BILLED_DAYS = 90
 class Receivables:
     """Open invoices now. Amounts in base units, not rounded; None where documents are there and none is convertible.
 
-    by_currency: what is open in its own currency. dso_days, terms_days: None without data.
+    by_currency: what is open in its own currency. dso_days, terms_days: None without data. largest_overdue: the largest
+    balance of a single overdue invoice, 0 when there is none.
     """
 
     buckets: Mapping[Bucket, Total]
@@ -31,6 +32,7 @@ class Receivables:
     customer_credit: Decimal | None
     dso_days: Decimal | None
     terms_days: Decimal | None
+    largest_overdue: Decimal
 
     @property
     def pending(self) -> Total:
@@ -68,6 +70,7 @@ def receivables(facts: TenantFacts, converter: Converter) -> Receivables:
         customer_credit=_customer_credit(facts, converter),
         dso_days=_dso_days(summed(buckets.values()).value, _billed(facts, converter).value),
         terms_days=_terms_days(facts),
+        largest_overdue=_largest_overdue(facts, converter),
     )
 
 
@@ -108,6 +111,12 @@ def _customer_credit(facts: TenantFacts, converter: Converter) -> Decimal | None
     for group in facts.credits:
         total.add(converter.balance(group.amount, group.currency, group.own_base), group.documents)
     return None if total.value is None else max(total.value, ZERO)
+
+
+def _largest_overdue(facts: TenantFacts, converter: Converter) -> Decimal:
+    overdue = (group for group in facts.open_invoices if group.bucket != "current")
+    amounts = (converter.balance(group.largest, group.currency, group.largest_own_base) for group in overdue)
+    return max((amount for amount in amounts if amount is not None), default=ZERO)
 
 
 def _billed(facts: TenantFacts, converter: Converter) -> Total:

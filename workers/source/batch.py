@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import Connection, CursorResult, TextClause, text
 
 from shared.errors import InvalidData
 from workers.facts import Clock, Tenant
@@ -63,7 +63,7 @@ class Batch:
 
         Raises InvalidData when an amount is missing, NaN or infinite.
         """
-        result = self.connection.execute(query, self._asked())
+        result = self.execute(query)
         fields = tuple(result.keys())[1:]
         found: dict[str, list[Group]] = {}
         for tenant_id, *values in result.all():
@@ -71,9 +71,14 @@ class Batch:
             found.setdefault(tenant_id, []).append(make(**dict(zip(fields, values, strict=True))))
         return found
 
-    def _asked(self) -> dict[str, list[Any]]:
+    def execute(self, query: TextClause) -> CursorResult[*tuple[Any, ...]]:
+        """Run a statement over all the tenants; it may ask for the moment as :now."""
+        return self.connection.execute(query, self._asked())
+
+    def _asked(self) -> dict[str, Any]:
         tenants = self.tenants.values()
         return {
+            "now": next((self.clocks[tenant.tenant_id].as_of for tenant in tenants), None),
             "tenant_ids": [tenant.tenant_id for tenant in tenants],
             "todays": [self.clocks[tenant.tenant_id].today for tenant in tenants],
             "bases": [tenant.base_currency for tenant in tenants],

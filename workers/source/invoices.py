@@ -56,7 +56,8 @@ CLIENTS = statement("""
 OPEN_INVOICES = statement("""
     SELECT tenant_id, bucket, due_on, currency,
            count(*) AS documents, count(*) FILTER (WHERE anomaly) AS anomalies,
-           sum(balance) AS amount, sum(balance * rate) AS own_base
+           sum(balance) AS amount, sum(balance * rate) AS own_base,
+           max(balance) AS largest, max(balance * rate) AS largest_own_base
     FROM (
         SELECT a.tenant_id,
                CASE WHEN i.due_date >= a.today OR i.due_date IS NULL THEN 'current'

@@ -14,8 +14,10 @@ import psycopg
 from sqlalchemy import Connection, Engine, TextClause, text
 
 from shared.store import SourceState
+from shared.thresholds import AlertThresholds
 from workers import changes
 from workers.facts import (
+    DEFAULT_THRESHOLDS,
     AllocationGroup,
     ClientActivity,
     ClientGroup,
@@ -23,6 +25,7 @@ from workers.facts import (
     CreditGroup,
     ExpenseGroup,
     InvoiceGroup,
+    KnownAlert,
     OpenInvoiceGroup,
     PayableGroup,
     PaymentGroup,
@@ -31,6 +34,7 @@ from workers.facts import (
     TenantFacts,
 )
 from workers.source.activity import ACTIVITY
+from workers.source.alerts import read_known, read_thresholds
 from workers.source.batch import Batch
 from workers.source.clock import clock
 from workers.source.closes import CLOSES, write_closes
@@ -65,11 +69,15 @@ FAMILIES: Mapping[str, tuple[TextClause, Callable[..., Any]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """The facts of those tenants that exist, the ids of those that do not, and the database state that says so."""
+    """The facts of those tenants that exist, the ids of those that do not, and the database state that says so.
+
+    board_revisions: of each tenant's alerts as they stand in that state.
+    """
 
     state: SourceState
     facts: dict[str, TenantFacts]
     unknown: frozenset[str]
+    board_revisions: dict[str, int]
 
 
 class Source:
@@ -78,8 +86,10 @@ class Source:
     Reads have to go to one primary (or one standby): see workers/source/state.py.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, thresholds: AlertThresholds = DEFAULT_THRESHOLDS) -> None:
+        """`thresholds`: where the alert rules begin for tenants that have none of their own."""
         self._engine = engine
+        self._thresholds = thresholds
 
     def tenant_ids(self) -> list[str]:
         """Every tenant, in the order of the ids."""
@@ -98,8 +108,9 @@ class Source:
             tenants, have_documents = read_tenants(connection, wanted)
             clocks = {tenant.tenant_id: clock(moment, ZoneInfo(tenant.timezone)) for tenant in tenants.values()}
             batch = Batch(connection=connection, tenants=tenants, clocks=clocks)
-            facts = _facts(batch, have_documents) if tenants else {}
-        return Loaded(state=state, facts=facts, unknown=frozenset(wanted) - tenants.keys())
+            revisions, alerts = read_known(batch) if tenants else ({}, {})
+            facts = _facts(batch, have_documents, alerts, self._thresholds) if tenants else {}
+        return Loaded(state=state, facts=facts, unknown=frozenset(wanted) - tenants.keys(), board_revisions=revisions)
 
     def keep_closes(self, closes: Mapping[str, Close], state: SourceState) -> None:
         """Keep each tenant's values of its local day, as computed from `state`; older states change nothing."""
@@ -116,6 +127,11 @@ class Source:
         """Forget these changes: a snapshot that has seen them is in Redis."""
         with told_apart(), self._autocommit() as connection:
             changes.settle(connection, settled)
+
+    def make_due(self, tenant_ids: Sequence[str]) -> None:
+        """Have these tenants computed again soon."""
+        with told_apart(), self._autocommit() as connection:
+            changes.make_due(connection, tenant_ids)
 
     def oldest_change(self) -> int | None:
         """Id of the pending change that has waited longest; None while nothing waits."""
@@ -151,10 +167,16 @@ class Source:
             yield driver
 
 
-def _facts(batch: Batch, have_documents: Mapping[str, bool]) -> dict[str, TenantFacts]:
+def _facts(
+    batch: Batch,
+    have_documents: Mapping[str, bool],
+    alerts: Mapping[str, tuple[KnownAlert, ...]],
+    default_thresholds: AlertThresholds,
+) -> dict[str, TenantFacts]:
     groups = {family: batch.groups(query, make) for family, (query, make) in FAMILIES.items()}
     activity = batch.groups(ACTIVITY, ClientActivity)
     rates = read_rates(batch, groups)
+    thresholds = read_thresholds(batch, default_thresholds)
     return {
         tenant_id: TenantFacts(
             tenant=tenant,
@@ -162,6 +184,8 @@ def _facts(batch: Batch, have_documents: Mapping[str, bool]) -> dict[str, Tenant
             activity=activity.get(tenant_id, [ClientActivity()])[0],
             rates=rates.get(tenant_id, {}),
             has_documents=have_documents[tenant_id],
+            thresholds=thresholds[tenant_id],
+            alerts=alerts.get(tenant_id, ()),
             **{family: tuple(by_tenant.get(tenant_id, ())) for family, by_tenant in groups.items()},
         )
         for tenant_id, tenant in batch.tenants.items()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from msgspec import UNSET
 
 from shared.snapshot import DataIssue
+from shared.thresholds import AlertThresholds
 from tests.unit.kpi.given import (
     TODAY,
     YESTERDAY,
@@ -22,10 +24,12 @@ from tests.unit.kpi.given import (
     facts,
     invoice,
     open_invoice,
+    payment,
+    quote,
     tenant,
 )
-from workers.facts import TenantFacts
-from workers.kpi.alerts import Thresholds, alert_id, alerts
+from workers.facts import Clock, KnownAlert, TenantFacts
+from workers.kpi.alerts import alert_id
 
 KNOWN = (close(),)
 LOSS = (expense(TODAY, "1350.5"),)
@@ -33,6 +37,11 @@ LOSS = (expense(TODAY, "1350.5"),)
 
 def overdue(count: int) -> TenantFacts:
     return facts(closes=KNOWN, open_invoices=(open_invoice("470", bucket="1-30", documents=count),))
+
+
+def messages(given: TenantFacts, **thresholds: Decimal) -> list[str]:
+    """What is said with these thresholds, and the defaults for the others."""
+    return [alert.message for alert in alerts_of(replace(given, thresholds=AlertThresholds(**thresholds)))]
 
 
 def growing(*, hour: int = 20, documents: int = 30) -> TenantFacts:
@@ -154,7 +163,7 @@ def test_an_alert_keeps_its_id_while_the_number_changes_and_gets_a_new_one_the_n
     tomorrow = TODAY + timedelta(days=1)
     later = facts(closes=KNOWN, expenses=(expense(tomorrow, "1"),), at=clock(tomorrow))
     ids = [alerts_of(given)[0].id for given in (first, worse, later)]
-    assert ids[0] == ids[1] == alert_id("A", "profit_below_floor", "Daily Profit", TODAY)
+    assert ids[0] == ids[1] == alert_id("A", "profit_floor", "Daily Profit", TODAY)
     assert ids[2] != ids[0]
 
 
@@ -179,13 +188,127 @@ def test_thresholds_move_the_rules() -> None:
         invoices=(invoice(TODAY, "50"),),
         open_invoices=(open_invoice("1", bucket="1-30", documents=1),),
     )
-    metrics = computed(given).snapshot.metrics
-    found = alerts(given, metrics, Thresholds(overdue_count=0, profit_floor=D(51)))
-    assert [alert.message for alert in found] == [
+    assert messages(given, overdue_count=D(0), profit_floor=D(51)) == [
         "Today's profit is 50.00 USD so far.",
         "1 invoice is overdue: 1.00 USD.",
     ]
-    assert alerts(given, metrics) == ()
+    assert alerts_of(given) == ()
+
+
+@pytest.mark.parametrize(("limit", "fires"), [("470", False), ("469.99", True)])
+def test_an_overdue_amount_is_told_above_its_threshold(limit: str, fires: bool) -> None:
+    found = messages(overdue(1), overdue_amount=D(limit))
+    assert found == (["470.00 USD are overdue, more than 469.99 USD."] if fires else [])
+
+
+@pytest.mark.parametrize(("floor", "fires"), [("-100", False), ("-99.99", True)])
+def test_cash_flow_is_told_below_its_threshold(floor: str, fires: bool) -> None:
+    given = facts(closes=KNOWN, payments=(payment(TODAY, "-100", kind="refund"),))
+    found = messages(given, cash_below=D(floor))
+    assert found == (["Today's cash flow is -100.00 USD so far, below -99.99 USD."] if fires else [])
+
+
+@pytest.mark.parametrize(("percent", "fires"), [("50", True), ("50.1", False)])
+def test_a_rise_in_revenue_is_told_from_its_threshold_on(percent: str, fires: bool) -> None:
+    assert bool(messages(growing(), revenue_growth=D(percent))) is fires
+
+
+@pytest.mark.parametrize(("limit", "fires"), [("300", True), ("300.01", False)])
+def test_a_single_large_overdue_invoice_is_told_at_todays_rate(limit: str, fires: bool) -> None:
+    groups = (
+        replace(open_invoice("900", bucket="1-30", documents=9), largest=D(150)),
+        # 200 EUR × 1.5 today; their own rate is older
+        replace(open_invoice("200", bucket="90+", currency="EUR"), largest=D(200), largest_own_base=D(1)),
+        # no rate today, but one of its own
+        replace(open_invoice("99", bucket="1-30", currency="GBP"), largest=D(99), largest_own_base=D(120)),
+        # not due yet, and no rate at all: neither is large
+        replace(open_invoice("5000"), largest=D(5000)),
+        replace(open_invoice("99999", bucket="1-30", currency="JPY"), largest=D(99999)),
+    )
+    given = facts(closes=KNOWN, open_invoices=groups, rates={("EUR", TODAY): D("1.5")})
+    found = messages(given, large_overdue_invoice=D(limit), overdue_count=D(100))
+    assert found == (["The largest overdue invoice is 300.00 USD."] if fires else [])
+
+
+@pytest.mark.parametrize(
+    ("days", "message"),
+    [
+        ("0", "1 open quote expires today."),
+        ("1", "3 open quotes expire today or tomorrow."),
+        ("7", "4 open quotes expire within 7 days."),
+    ],
+)
+def test_open_quotes_that_expire_soon_are_told(days: str, message: str) -> None:
+    expiring = {0: 1, 1: 2, 7: 1, 8: 5}
+    quotes = [
+        replace(quote("open", documents=count), expires_on=TODAY + timedelta(days=in_days))
+        for in_days, count in expiring.items()
+    ]
+    given = facts(closes=KNOWN, quotes=(*quotes, quote("open"), quote("won")))
+    assert messages(given, quote_expiring=D(days)) == [message]
+    assert messages(facts(closes=KNOWN, quotes=(quote("open"),)), quote_expiring=D(days)) == []
+
+
+@pytest.mark.parametrize(
+    ("today", "before", "fires"),
+    [
+        ("500", "500", True),
+        ("500", "499.99", False),
+        ("0", "1000", False),  # reached on another day, and told then
+        ("500", "1000", False),
+    ],
+)
+def test_a_monthly_target_is_told_on_the_day_it_is_reached(today: str, before: str, fires: bool) -> None:
+    given = facts(
+        closes=KNOWN,
+        expenses=(),
+        invoices=(
+            invoice(TODAY, today),
+            invoice(TODAY.replace(day=1), before),
+            invoice(TODAY.replace(day=1) - timedelta(days=1), "70000"),
+        ),
+    )
+    found = messages(given, monthly_revenue_target=D(1000))
+    assert found == (["This month's revenue has reached its target: 1,000.00 USD of 1,000.00 USD."] if fires else [])
+
+
+def test_rules_without_a_threshold_are_off() -> None:
+    given = facts(
+        closes=KNOWN,
+        open_invoices=(replace(open_invoice("9999999", bucket="90+"), largest=D(9999999)),),
+        payments=(payment(TODAY, "-9999999", kind="refund"),),
+        quotes=(replace(quote("open"), expires_on=TODAY),),
+        invoices=(invoice(TODAY, "9999999"), invoice(YESTERDAY, "9999999999")),
+    )
+    assert alerts_of(given) == ()
+
+
+def failure(*, cleared_at: datetime | None = None) -> KnownAlert:
+    """That the computation failed today."""
+    return KnownAlert(
+        alert_id="f", rule="computation_failing", subject="System", local_date=TODAY, level="warning", message="",
+        metric="System", action_required=True, provisional=False, raised_at=clock(hour=9).as_of, cleared_at=cleared_at,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cleared_at", "now", "fires"),
+    [
+        (None, clock(hour=14), True),
+        (clock(hour=13, minute=30).as_of, clock(hour=14), True),
+        (clock(hour=13).as_of, clock(hour=14), False),
+    ],
+)
+def test_a_recovered_computation_is_news_for_an_hour(cleared_at: datetime | None, now: Clock, fires: bool) -> None:
+    found = alerts_of(facts(closes=KNOWN, at=now, alerts=(failure(cleared_at=cleared_at),)))
+    assert [(alert.level, alert.metric) for alert in found] == ([("info", "System")] if fires else [])
+
+
+def test_an_alert_that_is_known_keeps_the_moment_it_was_raised() -> None:
+    (first,) = alerts_of(facts(closes=KNOWN, expenses=LOSS, at=clock(hour=9)))
+    known = replace(failure(), alert_id=first.id, rule="profit_floor", raised_at=clock(hour=9).as_of)
+    (later,) = alerts_of(facts(closes=KNOWN, expenses=LOSS, at=clock(hour=22), alerts=(known,)))
+    assert (later.id, later.timestamp) == (first.id, first.timestamp)
 
 
 def test_alerts_carry_the_moment_the_database_was_read() -> None:

@@ -1,0 +1,98 @@
+"""Which alerts must be shown: every rule of SPEC 4, with the tenant's thresholds, and what became of failed computations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+
+from shared.currency import exponent
+from shared.snapshot import CASH_FLOW, CONVERSION, DASHBOARD, OVERDUE, PROFIT, REVENUE, SYSTEM, Level
+from shared.thresholds import AlertThresholds
+from workers.independent.balances import OpenInvoice
+from workers.independent.books import DAY, Books
+from workers.independent.flows import revenue
+from workers.independent.items import rounded, total
+from workers.independent.metrics import Metric
+
+SUCCESS_CONFIDENCE = Decimal("0.5")
+RECOVERED_FOR = timedelta(hours=1)
+
+Shown = tuple[Level, str]
+
+
+def alerts(
+    books: Books, by_name: Mapping[str, Metric], owed: Sequence[OpenInvoice], defaults: AlertThresholds
+) -> list[Shown]:
+    """(level, metric) of every rule that holds, sorted. The rules look at the values that are shown, so a loss that
+    rounds to nothing is none."""
+    begins = {name: getattr(defaults, name) for name in AlertThresholds.__slots__}
+    begins |= {row.rule: row.value for row in books.thresholds}
+    found: list[Shown] = [("warning", SYSTEM)] * books.unknown_settings
+    found += _about_today(by_name, begins)
+    found += _about_what_is_owed(books, by_name, owed, begins)
+    found += _about_what_comes(books, begins)
+    if _has_recovered(books):
+        found.append(("info", SYSTEM))
+    if not any(close.local_date < books.today for close in books.closes):
+        found.append(("info", DASHBOARD))
+    return sorted(found)
+
+
+def _about_today(by_name: Mapping[str, Metric], begins: Mapping[str, Decimal | None]) -> Iterator[Shown]:
+    for rule, metric, level in (("profit_floor", PROFIT, "critical"), ("cash_below", CASH_FLOW, "warning")):
+        floor, value = begins[rule], by_name[metric].value
+        if floor is not None and value is not None and value < floor:
+            yield ("critical" if level == "critical" else "warning"), metric
+    earned = by_name[REVENUE]
+    least = begins["revenue_growth"]
+    grown = least is None or earned.change_percent is None or earned.change_percent >= least
+    if earned.trend == "up" and earned.confidence >= SUCCESS_CONFIDENCE and grown:
+        yield "success", REVENUE
+
+
+def _about_what_is_owed(
+    books: Books, by_name: Mapping[str, Metric], owed: Sequence[OpenInvoice], begins: Mapping[str, Decimal | None]
+) -> Iterator[Shown]:
+    overdue, most, sum_limit = by_name[OVERDUE], begins["overdue_count"], begins["overdue_amount"]
+    if most is not None and overdue.value is not None and overdue.value > most:
+        yield "warning", OVERDUE
+    if sum_limit is not None and overdue.amount is not None and overdue.amount > sum_limit:
+        yield "warning", OVERDUE
+    large = begins["large_overdue_invoice"]
+    balances = [total([invoice.item]) for invoice in owed if invoice.overdue]
+    if large is not None and any(
+        balance is not None and rounded(balance, exponent(books.base)) >= large for balance in balances
+    ):
+        yield "warning", OVERDUE
+
+
+def _about_what_comes(books: Books, begins: Mapping[str, Decimal | None]) -> Iterator[Shown]:
+    today = books.today
+    target, days = begins["monthly_revenue_target"], begins["quote_expiring"]
+    if target is not None:
+        first = today.replace(day=1)
+        now, before = (total(revenue(books, first, last)) for last in (today, today - DAY))
+        places = exponent(books.base)
+        reached = now is not None and rounded(now, places) >= target
+        if reached and (before is None or rounded(before, places) < target):
+            yield "success", REVENUE
+    if days is not None and any(
+        quote.status == "sent" and quote.expiry_date is not None and 0 <= (quote.expiry_date - today).days <= days
+        for quote in books.quotes
+    ):
+        yield "info", CONVERSION
+
+
+def _has_recovered(books: Books) -> bool:
+    """A computation that failed succeeded within the last hour, on this local day or across its beginning."""
+    return any(
+        alert.rule == "computation_failing"
+        and alert.raised_at <= books.now
+        and (
+            alert.cleared_at is None
+            or alert.cleared_at >= books.now
+            or (alert.local_date == books.today and books.now - alert.cleared_at < RECOVERED_FOR)
+        )
+        for alert in books.alerts
+    )

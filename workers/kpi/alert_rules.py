@@ -1,0 +1,178 @@
+"""The alert rules as data: what each looks at, where it begins, and what it says to the owner. Source: SPEC 4, Alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from msgspec import UNSET
+
+from shared.snapshot import CASH_FLOW, CONVERSION, OVERDUE, PROFIT, REVENUE, Level, Metric
+from workers.facts import TenantFacts
+from workers.kpi.days import Period, yesterday
+from workers.kpi.figures import Figures
+from workers.kpi.money import formatted, money_or_none
+
+REVENUE_CONFIDENCE = Decimal("0.5")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a rule may look at: the metrics as the owner sees them, and the figures behind them."""
+
+    facts: TenantFacts
+    metrics: Mapping[str, Metric]
+    figures: Figures
+
+    def value(self, metric: str) -> Decimal | None:
+        """A metric's rounded value."""
+        return self.metrics[metric].value
+
+    def money(self, amount: object) -> str:
+        """An amount in base units, for a sentence."""
+        return formatted(amount, self.facts.tenant.base_currency) if isinstance(amount, Decimal) else "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A rule about one metric. `name` is also the field of AlertThresholds where it begins.
+
+    provisional: the day may still turn it, so it is not final before local midnight. always: it holds without a
+    threshold too. holds, message: given the threshold, 0 when there is none.
+    """
+
+    name: str
+    metric: str
+    level: Level
+    provisional: bool = False
+    always: bool = False
+    holds: Callable[[Seen, Decimal], bool]
+    message: Callable[[Seen, Decimal], str]
+
+
+def _is_below(value: Decimal | None, floor: Decimal) -> bool:
+    return value is not None and value < floor
+
+
+def _is_above(value: object, limit: Decimal) -> bool:
+    return isinstance(value, Decimal) and value > limit
+
+
+def _has_risen(seen: Seen, percent: Decimal) -> bool:
+    """From nothing, any rise is one."""
+    revenue = seen.metrics[REVENUE]
+    if revenue.trend != "up" or revenue.confidence < REVENUE_CONFIDENCE:
+        return False
+    return revenue.change_percent is None or revenue.change_percent >= percent
+
+
+def _largest_overdue(seen: Seen) -> Decimal | None:
+    return money_or_none(seen.figures.receivables.largest_overdue, seen.facts.tenant.base_currency)
+
+
+def _month_revenue(seen: Seen, *, until_yesterday: bool = False) -> Decimal | None:
+    today = seen.facts.clock.today
+    month = Period(today.replace(day=1), yesterday(today) if until_yesterday else today)
+    return money_or_none(seen.figures.revenue.total(month).value, seen.facts.tenant.base_currency)
+
+
+def _reached_today(seen: Seen, target: Decimal) -> bool:
+    """Told on the day on which it is reached, not on every day of the rest of the month."""
+    now, before = _month_revenue(seen), _month_revenue(seen, until_yesterday=True)
+    return now is not None and now >= target and (before is None or before < target)
+
+
+def _expiring(seen: Seen, days: Decimal) -> int:
+    last = seen.facts.clock.today + timedelta(days=int(days))
+    return sum(group.documents for group in seen.facts.quotes if group.expires_on and group.expires_on <= last)
+
+
+def _overdue_message(seen: Seen, _: Decimal) -> str:
+    metric = seen.metrics[OVERDUE]
+    amounts = [] if metric.amount in (None, UNSET) else [seen.money(metric.amount)]
+    amounts += [formatted(left.amount, left.currency) for left in metric.unconverted]
+    subject = "1 invoice is" if metric.value == 1 else f"{metric.value} invoices are"
+    return f"{subject} overdue: {' and '.join(amounts)}."
+
+
+def _revenue_message(seen: Seen, _: Decimal) -> str:
+    metric = seen.metrics[REVENUE]
+    percent = "" if metric.change_percent is None else f" (+{metric.change_percent:,f} %)"
+    return f"Today's revenue is {seen.money(metric.value)}, up from {seen.money(metric.previous)} yesterday{percent}."
+
+
+def _expiring_message(seen: Seen, days: Decimal) -> str:
+    count = _expiring(seen, days)
+    subject = "1 open quote expires" if count == 1 else f"{count} open quotes expire"
+    return f"{subject} {'today' if days == 0 else 'today or tomorrow' if days == 1 else f'within {days:f} days'}."
+
+
+RULES = (
+    Rule(
+        name="profit_floor",
+        metric=PROFIT,
+        level="critical",
+        provisional=True,
+        holds=lambda seen, floor: _is_below(seen.value(PROFIT), floor),
+        message=lambda seen, _: f"Today's profit is {seen.money(seen.value(PROFIT))} so far.",
+    ),
+    Rule(
+        name="overdue_count",
+        metric=OVERDUE,
+        level="warning",
+        holds=lambda seen, count: _is_above(seen.value(OVERDUE), count),
+        message=_overdue_message,
+    ),
+    Rule(
+        name="overdue_amount",
+        metric=OVERDUE,
+        level="warning",
+        holds=lambda seen, amount: _is_above(seen.metrics[OVERDUE].amount, amount),
+        message=lambda seen, limit: (
+            f"{seen.money(seen.metrics[OVERDUE].amount)} are overdue, more than {seen.money(limit)}."
+        ),
+    ),
+    Rule(
+        name="large_overdue_invoice",
+        metric=OVERDUE,
+        level="warning",
+        holds=lambda seen, amount: (_largest_overdue(seen) or 0) >= amount,
+        message=lambda seen, _: f"The largest overdue invoice is {seen.money(_largest_overdue(seen))}.",
+    ),
+    Rule(
+        name="cash_below",
+        metric=CASH_FLOW,
+        level="warning",
+        provisional=True,
+        holds=lambda seen, floor: _is_below(seen.value(CASH_FLOW), floor),
+        message=lambda seen, floor: (
+            f"Today's cash flow is {seen.money(seen.value(CASH_FLOW))} so far, below {seen.money(floor)}."
+        ),
+    ),
+    Rule(
+        name="revenue_growth",
+        metric=REVENUE,
+        level="success",
+        always=True,
+        holds=_has_risen,
+        message=_revenue_message,
+    ),
+    Rule(
+        name="monthly_revenue_target",
+        metric=REVENUE,
+        level="success",
+        holds=_reached_today,
+        message=lambda seen, target: (
+            f"This month's revenue has reached its target: {seen.money(_month_revenue(seen))} of {seen.money(target)}."
+        ),
+    ),
+    Rule(
+        name="quote_expiring",
+        metric=CONVERSION,
+        level="info",
+        holds=lambda seen, days: _expiring(seen, days) > 0,
+        message=_expiring_message,
+    ),
+)
