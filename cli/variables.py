@@ -94,7 +94,7 @@ SECTIONS: Mapping[str, tuple[Variable, ...]] = {
         Variable(name="DASHBOARD_RATE_MESSAGES", default="120/minute", text="messages on one socket"),
         Variable(name="DASHBOARD_MESSAGE_BURST", default="30", text="messages on one socket in a burst"),
     ),
-    "Where alert rules begin unless a tenant has its own threshold (bin/dash threshold). Unset: off; revenue: any rise.": tuple(
+    "Where alert rules begin, for tenants without a threshold of their own (bin/dash threshold). Unset: off.": tuple(
         Variable(
             name=f"DASHBOARD_ALERT_{rule.upper()}",
             default="" if (value := getattr(AlertThresholds(), rule)) is None else f"{value:f}",
