@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from uuid import uuid4
-
-import psycopg
-import pytest
-import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis import Case
@@ -21,17 +15,13 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from demo.load import load_demo
-from shared.keys import Keys
 from shared.settings import JwtSettings, Settings
-from tests.conftest import TEMPLATE, Services
-from tests.servers import WebServer, Worker, eventually
+from tests.integration.documents.conftest import TENANT
+from tests.servers import WebServer
 from tests.tokens import SECRET, bearer
 from web.apidocs.openapi import openapi_document
 from web.app import create_app
-from workers.database import make_engine
 
-TENANT = "demo"
 # Not `unsupported_method`: a GET with a body is refused for its body (413) before anything looks at its method.
 CHECKS = [
     not_a_server_error,
@@ -43,33 +33,9 @@ CHECKS = [
     response_schema_conformance,
 ]
 EXAMPLES_EACH = 100
-# Limits have tests of their own; here they would only hide the other answers.
-UNLIMITED = {f"DASHBOARD_RATE_{name}": "1000000/minute" for name in ("REQUESTS", "STREAMS", "RECALCULATIONS")}
-
 # The same document as the running server's, needed before there is one: each operation is a test of its own.
 SETTINGS = Settings(redis_url="redis://127.0.0.1:1/0", jwt=JwtSettings(secret_key=SECRET))
 schema = schemathesis.openapi.from_dict(openapi_document(create_app(SETTINGS), SETTINGS))
-
-
-@pytest.fixture(scope="module")
-def web_with_demo(services: Services) -> Iterator[WebServer]:
-    """A web process and a worker over the demo's tenants, with a first snapshot."""
-    name, keys = f"test_{uuid4().hex}", Keys(f"s{uuid4().hex[:12]}")
-    url = services.database_url(name)
-    with psycopg.connect(services.postgres_url, autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-        engine = make_engine(url)
-        load_demo(engine)
-        engine.dispose()
-        with WebServer(services.redis_url, keys, env=UNLIMITED) as web, Worker(services.redis_url, url, keys) as worker:
-            assert worker
-            eventually(lambda: get(web, "/api/dashboard/overview/"), lambda status: status == 200, within_s=30)
-            yield web
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def get(web: WebServer, path: str) -> int:
-    return requests.get(web.url + path, headers=bearer(TENANT), timeout=10).status_code
 
 
 @schema.parametrize()
