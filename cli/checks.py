@@ -19,7 +19,9 @@ CHECKS = (
     ("types", "mypy"),
     ("imports", "lint-imports", "--no-cache", "--no-logo"),
 )
-CHROMIUM = "chromium"
+# Debian's name of a program that some tests start, and where it may be.
+PROGRAMS = ("chromium", "nginx", "caddy")
+SBIN = "/usr/sbin:/sbin"
 
 
 def main(arguments: list[str]) -> int:
@@ -30,7 +32,7 @@ def main(arguments: list[str]) -> int:
             print(f"── {name}: {' '.join(command)}", flush=True)
             if subprocess.run([_program(command[0]), *command[1:]], cwd=ROOT, check=False).returncode:
                 failed.append(name)
-    install_chromium()
+    install_programs()
     if failed:
         print(f"── failed: {', '.join(failed)}", flush=True)
     print("── tests", flush=True)
@@ -38,21 +40,22 @@ def main(arguments: list[str]) -> int:
     return pytest.returncode or (1 if failed else 0)
 
 
-def install_chromium() -> None:
-    """Install Debian's chromium for the browser tests if it is missing and we may; else they say that it is missing."""
-    if shutil.which(CHROMIUM) or os.geteuid() != 0 or not shutil.which("apt-get"):
+def install_programs() -> None:
+    """Install what is missing of Debian's programs that tests start, if we may; else those tests say what is missing."""
+    path = f"{os.environ.get('PATH', os.defpath)}{os.pathsep}{SBIN}"
+    missing = [program for program in PROGRAMS if not shutil.which(program, path=path)]
+    if not missing or os.geteuid() != 0 or not shutil.which("apt-get"):
         return
-    if not any((ROOT / "tests" / "browser").glob("test_*.py")):
-        return
-    print(f"── installing {CHROMIUM} for the browser tests", flush=True)
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for arguments in (["update"], ["install", "-y", "--no-install-recommends", CHROMIUM]):
+    print(f"── installing {', '.join(missing)} for the tests", flush=True)
+    # RUNLEVEL=1: packages of servers must not start them.
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    # One by one: what a release of Debian does not have keeps nothing else away.
+    for arguments in (["update"], *(["install", "-y", "--no-install-recommends", program] for program in missing)):
         done = subprocess.run(
             ["apt-get", "-qq", *arguments], env=environment, capture_output=True, text=True, check=False
         )
         if done.returncode:
-            print(f"apt-get {arguments[0]} failed:\n{done.stderr.strip()}", file=sys.stderr)
-            return
+            print(f"apt-get {' '.join(arguments)} failed:\n{done.stderr.strip()}", file=sys.stderr)
 
 
 def _program(name: str) -> str:
