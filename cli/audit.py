@@ -28,7 +28,8 @@ def audit(
         recalculate([tenant_id], queue="commands", advance=lambda *_: None)
 
     engine = make_engine(settings.database_url or "")
-    look = Audit(engine=engine, reader=SnapshotReader(client, keys), recompute=recompute, most_rows=None)
+    reader = SnapshotReader(client, keys)
+    look = Audit(engine=engine, reader=reader, recompute=recompute, thresholds=settings.alerts, most_rows=None)
     wanted = look.sample() if tenant_ids is None else tenant_ids
     findings: list[Finding] = []
     for finding in look.findings(wanted):

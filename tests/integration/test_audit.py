@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -15,6 +16,7 @@ from sqlalchemy import Engine
 from shared.counters import AUDITED, Counted
 from shared.keys import Keys
 from shared.store import SnapshotReader, SnapshotWriter, Stored
+from shared.thresholds import AlertThresholds
 from tests.rows import add_tenant
 from workers.alerts import AlertKeeper
 from workers.audit import Audit, Finding, drifting, record
@@ -43,6 +45,8 @@ class Bench:
     client: redis.Redis
     keys: Keys
     recomputed: list[str]
+    thresholds: AlertThresholds = AlertThresholds()
+    audited_with: AlertThresholds = AlertThresholds()
     after_recomputing: Callable[[], object] = lambda: None
     between_reads: Callable[[], object] = lambda: None
 
@@ -50,7 +54,8 @@ class Bench:
         """Tenants as a worker computes them."""
         writer = SnapshotWriter(self.client, self.keys)
         alerts = AlertKeeper(self.engine, self.client, self.keys)
-        recalculate(tenant_ids, source=Source(self.engine), writer=writer, alerts=alerts, now=lambda: datetime.now(UTC))
+        source = Source(self.engine, thresholds=self.thresholds)
+        recalculate(tenant_ids, source=source, writer=writer, alerts=alerts, now=lambda: datetime.now(UTC))
 
     def recompute(self, tenant_id: str) -> None:
         self.recomputed.append(tenant_id)
@@ -60,7 +65,9 @@ class Bench:
     @property
     def audit(self) -> Audit:
         reader = Interrupted(self.client, self.keys, self.between_reads)
-        return Audit(engine=self.engine, reader=reader, recompute=self.recompute, most_rows=100)
+        return Audit(
+            engine=self.engine, reader=reader, recompute=self.recompute, thresholds=self.audited_with, most_rows=100
+        )
 
     def findings(self, *tenant_ids: str) -> list[Finding]:
         return list(self.audit.findings(tenant_ids))
@@ -201,3 +208,16 @@ def test_who_drifts_is_kept_until_found_clean_and_every_verdict_is_counted(valke
     assert Counted(valkey.hgetall(keys.metrics)).by_value(AUDITED) == {"drift": 2, "skipped": 1, "clean": 1}
     record(Finding(tenant_id="a", verdict="skipped", reason="unknown"), valkey, keys)
     assert drifting(valkey, keys) == []
+
+
+def test_the_audit_raises_alerts_where_the_settings_do(db: psycopg.Connection[Any], bench: Bench) -> None:
+    rows = add_tenant(db)
+    rows.invoice(today() - timedelta(days=40), 100)
+    bench.thresholds = bench.audited_with = AlertThresholds(overdue_count=Decimal(0))
+    bench.compute("t1")
+    assert verdicts(bench.findings("t1")) == [("clean", None)]
+    bench.audited_with = AlertThresholds()
+    (line,) = bench.findings("t1")[0].lines
+    assert line.startswith(
+        "snapshot.alerts: expected [('info', 'Dashboard')], served [('info', 'Dashboard'), ('warning'"
+    )
