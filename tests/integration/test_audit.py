@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -45,8 +45,8 @@ class Bench:
     client: redis.Redis
     keys: Keys
     recomputed: list[str]
-    thresholds: AlertThresholds = AlertThresholds()
-    audited_with: AlertThresholds = AlertThresholds()
+    thresholds: AlertThresholds = field(default_factory=AlertThresholds)
+    audited_with: AlertThresholds = field(default_factory=AlertThresholds)
     after_recomputing: Callable[[], object] = lambda: None
     between_reads: Callable[[], object] = lambda: None
 
