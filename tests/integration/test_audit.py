@@ -23,6 +23,8 @@ from workers.audit import Audit, Finding, drifting, record
 from workers.recalculate import recalculate
 from workers.source import Source
 
+DEFAULTS = AlertThresholds()
+
 
 class Interrupted(SnapshotReader):
     """Something happens right before the second reading, once."""
