@@ -57,7 +57,9 @@ LIMITS: Mapping[str, Limit] = {
     "overdue_count": _whole(1_000_000, "warns above so many overdue invoices"),
     "overdue_amount": _positive("warns above this overdue amount"),
     "profit_floor": _any("warns when today's profit is below it"),
-    "revenue_growth": _positive("tells of a rise in revenue from so many percent on; unset: of any", high=Decimal(1_000_000)),
+    "revenue_growth": _positive(
+        "tells of a rise in revenue from so many percent on; unset: of any", high=Decimal(1_000_000)
+    ),
     "cash_below": _any("warns when today's cash flow is below it"),
     "large_overdue_invoice": _positive("warns of a single overdue invoice from this amount on"),
     "quote_expiring": _whole(90, "tells of open quotes that expire within so many days"),
