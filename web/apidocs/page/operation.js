@@ -195,7 +195,7 @@ function curl(operation, state) {
 function exampleBody({ requestBody }, openapi) {
   const schema = resolve(requestBody?.content["application/json"].schema, openapi);
   if (!schema) return "";
-  const names = schema.required ?? Object.keys(schema.properties ?? {});
+  const names = schema.required?.length ? schema.required : Object.keys(schema.properties ?? {}).slice(0, 1);
   const value = (name) => (name === "path" ? "/api/dashboard/streaming/aggregate/" : schema.properties[name].type === "integer" ? 60 : "");
   return JSON.stringify(Object.fromEntries(names.map((name) => [name, value(name)])));
 }
