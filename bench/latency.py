@@ -1,0 +1,235 @@
+"""How long it takes until clients see it: a commit, a recalculation command, and a commit beside a tenant that never rests.
+
+    python -m bench.latency [--tenants 100] [--sockets 3] [--commits 10] [--seconds 30] [--rows 1000]
+
+Every process of the Procfile runs for real; clients and writer are one more process on the same machine. An answer is the
+first message that shows what was committed, at every socket of the tenant. Milliseconds from just before COMMIT is sent,
+or the request, to the message in the client's hands. Three rounds of freshness, side by side: in peace; while somebody
+writes --rows rows a second into a table that is none of Daybook's (what the writing itself costs the machine); and while
+one tenant writes them into its invoices.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import multiprocessing
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from multiprocessing.synchronize import Event
+from typing import Any
+
+import psycopg
+
+from bench.clients import Client, connect_all
+from bench.machine import load_note, percentile, product
+from tests.servers import eventually
+from tests.stack import Stack
+from tests.tokens import bearer
+
+WITHIN_S = 20.0
+SALE = """
+    INSERT INTO dashboard.invoice (tenant_id, invoice_id, status, issue_date, due_date, currency, total, tax, balance)
+    SELECT tenant_id, %s, 'posted', (now() AT TIME ZONE timezone)::date, (now() AT TIME ZONE timezone)::date + 30,
+           'USD', 10, 0, 10
+    FROM dashboard.tenant WHERE tenant_id = %s
+"""
+ELSEWHERE = "INSERT INTO elsewhere (tenant_id, id, total) VALUES (%s, %s, 10)"
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Screens:
+    """What every client shows, and what is awaited of it: the number of pending invoices, which each sale raises."""
+
+    pending: dict[Client, int] = field(default_factory=dict)
+    revisions: dict[str, int] = field(default_factory=dict)
+    clients: dict[str, list[Client]] = field(default_factory=dict)
+    awaited: dict[Client, tuple[int, float, asyncio.Future[float]]] = field(default_factory=dict)
+
+    def heard(self, client: Client, message: dict[str, Any]) -> None:
+        if message["type"] != "dashboard.update":
+            return
+        arrived = time.perf_counter()
+        data = message["data"]
+        count = next(int(metric["value"]) for metric in data["metrics"] if metric["name"] == "Pending Invoices")
+        self.pending[client] = count
+        self.revisions[client.tenant_id] = int(data["version"].partition("-")[2])
+        if client in self.awaited and count >= self.awaited[client][0]:
+            _, since, seen = self.awaited.pop(client)
+            if not seen.done():
+                seen.set_result(arrived - since)
+
+    def shown(self, tenant_id: str) -> int:
+        """Pending invoices of the tenant as its clients have them."""
+        return max(self.pending[client] for client in self.clients[tenant_id])
+
+    def expect(self, tenant_id: str, count: int, since: float) -> list[asyncio.Future[float]]:
+        """Seconds after `since` until each socket of the tenant shows so many pending invoices."""
+        futures = []
+        for client in self.clients[tenant_id]:
+            seen: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+            self.awaited[client] = (count, since, seen)
+            futures.append(seen)
+        return futures
+
+
+async def commits(
+    db: psycopg.AsyncConnection[Any], screens: Screens, tenants: Sequence[str], options: Any
+) -> list[float]:
+    """Seconds from COMMIT to each socket, tenants taking turns."""
+    answers: list[asyncio.Future[float]] = []
+    begin = time.perf_counter()
+    for number in range(int(options.seconds * options.commits)):
+        await asyncio.sleep(max(0.0, begin + number / options.commits - time.perf_counter()))
+        tenant_id = tenants[number % len(tenants)]
+        await db.execute(SALE, [f"sale-{next(_numbers)}", tenant_id])
+        answers += screens.expect(tenant_id, screens.shown(tenant_id) + 1, time.perf_counter())
+        await db.commit()
+    return list(await asyncio.wait_for(asyncio.gather(*answers), WITHIN_S))
+
+
+async def commands(
+    db: psycopg.AsyncConnection[Any], screens: Screens, tenants: Sequence[str], stack: Stack
+) -> list[float]:
+    """Seconds from the request for a recalculation to each socket; the rows before it were written uncaptured."""
+    await db.execute("SET session_replication_role = replica")
+    await db.commit()
+    answers = []
+    for tenant_id in tenants:
+        await db.execute(SALE, [f"sale-{next(_numbers)}", tenant_id])
+        await db.commit()
+        since = time.perf_counter()
+        futures = screens.expect(tenant_id, screens.shown(tenant_id) + 1, since)
+        await recalculate(stack, tenant_id)
+        answers += await asyncio.wait_for(asyncio.gather(*futures), WITHIN_S)
+    await db.execute("SET session_replication_role = origin")
+    await db.commit()
+    return answers
+
+
+async def recalculate(stack: Stack, tenant_id: str) -> None:
+    """POST realtime/recalculate, its answer awaited."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", stack.port)
+    head = (
+        "POST /api/dashboard/realtime/recalculate/ HTTP/1.1",
+        f"Host: 127.0.0.1:{stack.port}",
+        f"Authorization: {bearer(tenant_id)['Authorization']}",
+        "Content-Length: 0",
+        "Connection: close",
+    )
+    writer.write("\r\n".join([*head, "", ""]).encode())
+    answer = await reader.read()
+    assert b" 200 " in answer.split(b"\r\n", 1)[0], answer[:300]
+    writer.close()
+
+
+def write_without_rest(url: str, statement: str, tenant_id: str, per_s: int, stop: Event, written: Any) -> None:
+    """One row a transaction, `per_s` a second if the server can; a process of its own."""
+    with psycopg.connect(url, autocommit=True) as db:
+        begin = time.perf_counter()
+        for number in itertools.count():
+            if stop.is_set():
+                break
+            time.sleep(max(0.0, begin + number / per_s - time.perf_counter()))
+            row = (f"burst-{begin}-{number}", tenant_id)
+            db.execute(statement.encode(), row if statement == SALE else row[::-1])
+        written.put((number, time.perf_counter() - begin, time.perf_counter()))
+
+
+async def beside(
+    stack: Stack,
+    db: psycopg.AsyncConnection[Any],
+    screens: Screens,
+    tenants: Sequence[str],
+    options: Any,
+    statement: str,
+) -> list[float]:
+    """Freshness of the other tenants while the first writes without rest; prints what becomes of the first."""
+    hot, others = tenants[0], tenants[1:]
+    spawn = multiprocessing.get_context("spawn")
+    stop, written = spawn.Event(), spawn.Queue()
+    before, revision = screens.shown(hot), screens.revisions[hot]
+    writer = spawn.Process(
+        target=write_without_rest, args=(stack.database_url, statement, hot, options.rows, stop, written), daemon=True
+    )
+    writer.start()
+    await asyncio.sleep(1.0)
+    answers = await commits(db, screens, others, options)
+    stop.set()
+    rows, seconds, ended = await asyncio.to_thread(written.get, timeout=WITHIN_S)
+    writer.join()
+    print(f"  written: {rows / seconds:,.0f} rows a second, one a transaction")
+    if statement == SALE:
+        expected = before + rows
+        late = [
+            0.0 if screens.pending[client] >= expected else await asyncio.wait_for(seen, WITHIN_S)
+            for client, seen in zip(screens.clients[hot], screens.expect(hot, expected, ended), strict=True)
+        ]
+        computed = screens.revisions[hot] - revision
+        print(
+            f"  the busy tenant: {computed / seconds:.1f} computations a second, its final state on every socket"
+            f" {1000 * max(late):,.0f} ms after its last commit"
+        )
+    return answers
+
+
+def report(what: str, answers: list[float]) -> float:
+    p50, p99 = (1000 * percentile(answers, share) for share in (0.5, 0.99))
+    print(
+        f"{what}: p50 {p50:.0f} ms, p99 {p99:.0f} ms, slowest {1000 * max(answers):.0f} ms"
+        f" ({len(answers)} messages; {load_note()})"
+    )
+    return p99
+
+
+async def measure(stack: Stack, options: argparse.Namespace) -> None:
+    screens = Screens()
+    tenants = [f"volume-{number:05}" for number in range(1, options.tenants + 1)]
+    clients = await connect_all(stack.port, [t for t in tenants for _ in range(options.sockets)], screens.heard)
+    for client in clients:
+        screens.clients.setdefault(client.tenant_id, []).append(client)
+    while len(screens.pending) < len(clients):
+        await asyncio.sleep(0.05)
+    async with AsyncExitStack() as opened:
+        db = await opened.enter_async_context(await psycopg.AsyncConnection.connect(stack.database_url))
+        await db.execute("CREATE TABLE elsewhere (tenant_id text, id text, total numeric, PRIMARY KEY (tenant_id, id))")
+        await db.commit()
+        await commits(db, screens, tenants[:20], argparse.Namespace(seconds=2, commits=10))
+        report(f"command → message, {len(clients)} sockets", await commands(db, screens, tenants, stack))
+        what = (
+            f"commit → message, {options.tenants} tenants, {len(clients)} sockets, {options.commits} commits a second"
+        )
+        report(what, await commits(db, screens, tenants, options))
+        answers = await beside(stack, db, screens, tenants, options, ELSEWHERE)
+        alone = report("the same while the machine writes elsewhere", answers)
+        answers = await beside(stack, db, screens, tenants, options, SALE)
+        busy = report("the same while one tenant writes without rest", answers)
+        print(f"  the others' p99: × {busy / alone:.2f}")
+    for client in clients:
+        client.leave()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tenants", type=int, default=100)
+    parser.add_argument("--documents", type=int, default=500)
+    parser.add_argument("--sockets", type=int, default=3, help="of each tenant")
+    parser.add_argument("--commits", type=float, default=10, help="a second")
+    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--rows", type=int, default=1000, help="a second")
+    options = parser.parse_args()
+    with product(tenants=options.tenants, documents=options.documents) as stack:
+        eventually(
+            lambda: stack.db.execute("SELECT count(*) FROM dashboard.change").fetchone(),
+            lambda row: row == (0,),
+            within_s=60,
+        )
+        asyncio.run(measure(stack, options))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""How fast tenants are recalculated: all of them through real workers, and where the time goes in one process.
+
+    python -m bench.recalculate [--tenants 1000] [--documents 500] [--runs 3] [--profile FILE]
+
+Prints tenants per second of `bin/dash recalculate --all`, then what a tenant costs, for a batch of fifty and for a tenant
+alone. --profile writes a cProfile of it (which makes Python look several times slower).
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import redis.connection
+
+from bench.machine import load_note, product
+from shared.logs import configure_logging
+from tests.servers import PROJECT, eventually
+from tests.stack import Stack
+from workers.source import Source
+
+
+class Waits:
+    """Seconds spent waiting for servers, however they are asked: what is left is Python's own."""
+
+    def __init__(self) -> None:
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self.statements = 0
+        self._count(psycopg.Cursor, "execute", None)
+        self._count(psycopg.Connection, "wait", "PostgreSQL")
+        for answer in ("send_packed_command", "read_response"):
+            self._count(redis.connection.AbstractConnection, answer, "Redis")
+
+    def _count(self, owner: type, name: str, server: str | None) -> None:
+        call: Callable[..., Any] = getattr(owner, name)
+
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            started = time.perf_counter()
+            try:
+                return call(*args, **kwargs)
+            finally:
+                if server:
+                    self.seconds[server] += time.perf_counter() - started
+                else:
+                    self.statements += 1
+
+        setattr(owner, name, counted)
+
+    def clear(self) -> None:
+        self.seconds.clear()
+        self.statements = 0
+
+
+def through_workers(stack: Stack, runs: int) -> None:
+    """`bin/dash recalculate --all`, as a person types it."""
+    for run in range(runs):
+        done = subprocess.run(
+            [sys.executable, "-m", "cli.dash", "recalculate", "--all"],
+            cwd=PROJECT, env=stack.environment("dash"), capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        print(f"  run {run + 1}: {done.stdout.strip()}")
+
+
+def in_one_process(tenant_ids: Sequence[str], batch: int, waits: Waits, profile: cProfile.Profile | None) -> None:
+    """The task itself, without the way to a worker."""
+    from workers.tasks import recalculate  # made from the environment when it is imported
+
+    batches = [list(tenant_ids[start : start + batch]) for start in range(0, len(tenant_ids), batch)]
+    for ids in batches[:3]:
+        recalculate.apply(args=[ids], throw=True)
+    waits.clear()
+    took = []
+    processor_s = time.process_time()
+    with profile or nullcontext():
+        for ids in batches:
+            started = time.perf_counter()
+            recalculate.apply(args=[ids], throw=True)
+            took.append(time.perf_counter() - started)
+    processor_s = time.process_time() - processor_s
+    each = {server: 1000 * seconds / len(tenant_ids) for server, seconds in waits.seconds.items()}
+    rate = len(tenant_ids) / sum(took)
+    print(
+        f"  {batch:>3} at once: {1000 * statistics.median(took):6.1f} ms, {rate:5.0f} tenants/s. A tenant:"
+        f" {each['PostgreSQL']:.2f} ms waiting for PostgreSQL ({waits.statements / len(batches):.0f} statements a batch),"
+        f" {each['Redis']:.2f} ms for Redis, {1000 * processor_s / len(tenant_ids):.2f} ms of Python"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tenants", type=int, default=1000)
+    parser.add_argument("--documents", type=int, default=500)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--profile", type=Path)
+    options = parser.parse_args()
+    profile = cProfile.Profile() if options.profile else None
+    with product(tenants=options.tenants, documents=options.documents) as stack:
+        tenant_ids = Source(stack.engine).tenant_ids()
+        keys = [stack.keys.snapshot(tenant_id) for tenant_id in tenant_ids]
+        eventually(lambda: stack.redis.exists(*keys), lambda count: count == len(keys), within_s=300)
+        print(f"bin/dash recalculate --all on two processes ({load_note()}):")
+        through_workers(stack, options.runs)
+        for name in list(stack.running):
+            stack.stop(name)
+        os.environ.update(stack.environment("worker"))
+        configure_logging("ERROR")
+        waits = Waits()
+        print(f"in one process, nothing changed ({load_note()}):")
+        in_one_process(tenant_ids, 50, waits, profile)
+        in_one_process(tenant_ids[:200], 1, waits, profile)
+    if profile and options.profile:
+        profile.dump_stats(options.profile)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Requests per second of the snapshot, beside a Flask view that returns a constant, on the same gunicorn configuration.
+
+    python -m bench.requests [--seconds 8] [--pairs 3]
+
+Needs wrk (Debian: apt-get install wrk). One web process each, keep-alive, the snapshot of a tenant with 500 documents; the
+two take turns, and the ratio is the median of the pairs. Also the same question answered by 304.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import statistics
+import subprocess
+from collections.abc import Mapping, Sequence
+
+import requests
+
+from bench.machine import load_note, product
+from cli.embedded import free_port
+from tests.servers import eventually
+from tests.stack import Stack
+from tests.tokens import bearer
+
+TENANT = "volume-00001"
+PATH = "/api/dashboard/realtime/aggregate/"
+CONNECTIONS = (1, 16)
+_UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
+
+
+def wrk(url: str, headers: Mapping[str, str], connections: int, seconds: int) -> dict[str, float]:
+    """Requests per second, and the milliseconds that half and 99 % of the answers took at most."""
+    arguments = [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
+    done = subprocess.run(
+        ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", *arguments, url],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert "Non-2xx" not in done, done
+    shares = re.findall(r"(50|99)%\s+([\d.]+)(us|ms|s)", done)
+    found = {f"p{share}": float(value) * _UNITS_MS[unit] for share, value, unit in shares}
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", done)
+    assert rate, done
+    return {"rate": float(rate[1]), **found}
+
+
+def start_constant(stack: Stack, body: bytes) -> str:
+    """A view that returns `body`, under the product's own gunicorn configuration; its address."""
+    port, file = free_port(), stack.root / "constant.json"
+    file.write_bytes(body)
+    command = 'gunicorn -c web/gunicorn_config.py "bench.constant:create_app()"'
+    stack.start("constant", command, PORT=str(port), CONSTANT=str(file))
+    url = f"http://127.0.0.1:{port}{PATH}"
+
+    def answers() -> bool:
+        try:
+            return requests.get(url, timeout=1).ok
+        except requests.RequestException:
+            return False
+
+    eventually(answers, within_s=20)
+    return url
+
+
+def report(what: str, found: Sequence[Mapping[str, float]]) -> None:
+    middle = {name: statistics.median(run[name] for run in found) for name in ("rate", "p50", "p99")}
+    print(f"  {what:<9} {middle['rate']:7,.0f} requests/s   p50 {middle['p50']:6.2f} ms   p99 {middle['p99']:6.2f} ms")
+
+
+def compare(urls: Mapping[str, tuple[str, Mapping[str, str]]], connections: int, seconds: int, pairs: int) -> None:
+    """Each in turn, `pairs` times."""
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in urls}
+    for number in range(pairs):
+        for name in list(urls)[:: 1 if number % 2 else -1]:
+            found[name].append(wrk(*urls[name], connections, seconds))
+    print(f"{connections} connection{'s' * (connections > 1)} ({load_note()}):")
+    for name, runs in found.items():
+        report(name, runs)
+    ratios = [ours["rate"] / theirs["rate"] for ours, theirs in zip(found["snapshot"], found["constant"], strict=True)]
+    print(f"  snapshot ÷ constant: {statistics.median(ratios):.2f} ({', '.join(f'{ratio:.2f}' for ratio in ratios)})")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=int, default=8)
+    parser.add_argument("--pairs", type=int, default=3)
+    options = parser.parse_args()
+    with product(tenants=1, documents=500) as stack:
+        first = eventually(lambda: stack.get(TENANT, PATH), lambda answer: answer.ok, within_s=30)
+        constant = start_constant(stack, first.content)
+        headers = bearer(TENANT)
+        urls = {
+            "constant": (constant, headers),
+            "snapshot": (stack.url + PATH, headers),
+            "304": (stack.url + PATH, {**headers, "If-None-Match": first.headers["ETag"]}),
+        }
+        print(f"snapshot of {len(first.content):,} bytes")
+        for connections in CONNECTIONS:
+            compare(urls, connections, options.seconds, options.pairs)
+
+
+if __name__ == "__main__":
+    main()
