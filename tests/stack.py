@@ -58,7 +58,7 @@ class Stack:
     """A context manager: everything runs on entry, nothing is left on exit. `env` goes to every process.
 
     `commands`: other commands than the Procfile's, by process name; None leaves a process out. `fill` writes the rows that
-    are there before anything else runs.
+    are there before anything else runs. `disks`: where "postgres" and "valkey" keep their data, if somewhere else.
     """
 
     env: Mapping[str, str] = field(default_factory=dict)
@@ -67,6 +67,7 @@ class Stack:
     redis_url: str | None = None
     postgres_options: Sequence[str] = _POSTGRES
     fill: Callable[[Engine], object] = lambda _: None
+    disks: Mapping[str, Path] = field(default_factory=dict)
     running: dict[str, Popen[bytes]] = field(default_factory=dict)
     deaths: Counter[str] = field(default_factory=Counter)
     _rows: dict[str, Rows] = field(default_factory=dict)
@@ -77,9 +78,13 @@ class Stack:
         self.root.chmod(0o711)  # PostgreSQL does not run as root
         self.port = free_port()
         self.postgres = Postgres(
-            data_dir=self.root / "postgres", port=free_port(), options=tuple(self.postgres_options)
+            data_dir=self.disks.get("postgres", self.root) / "postgres",
+            port=free_port(),
+            options=tuple(self.postgres_options),
         )
-        self.valkey = Valkey(data_dir=self.root / "valkey", port=free_port(), append_only=self.append_only)
+        self.valkey = Valkey(
+            data_dir=self.disks.get("valkey", self.root) / "valkey", port=free_port(), append_only=self.append_only
+        )
         try:
             for service in (self.postgres, self.valkey):
                 service.prepare()
@@ -196,6 +201,11 @@ class Stack:
 
     def revive(self) -> None:
         """Start again what died by itself, as a supervisor would; `deaths` counts it."""
+        for service in (self.postgres, self.valkey):
+            if service.process is not None and service.process.poll() is not None:
+                processes.end(service.process)
+                self.deaths[service.name] += 1
+                service.spawn()
         for name, process in list(self.running.items()):
             if process.poll() is not None:
                 processes.end(process)

@@ -143,6 +143,7 @@ class Listener:
                 )
         except (redis.RedisError, BrokerError, OSError) as error:
             log.warning("dispatch_failed", error=type(error).__name__, tenants=len(due))
+            self._pace.doubt(claimed)
             with contextlib.suppress(redis.RedisError):  # the keys expire by themselves, only later
                 self._pace.failed(claimed)
             self.stopping.wait(RECONNECT_S[0])

@@ -7,6 +7,7 @@ two listeners send it once, and a key whose owner died expires.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 
 import redis
@@ -29,14 +30,34 @@ class Pace:
     def __init__(self, client: redis.Redis, keys: Keys) -> None:
         self._client = client
         self._keys = keys
+        self._owner = uuid.uuid4().hex
+        self._doubtful: set[str] = set()
 
     def claim(self, tenant_ids: Sequence[str]) -> list[str]:
         """Those of the tenants that may be dispatched now; they are the caller's to dispatch."""
+        try:
+            claimed = self._claim(tenant_ids)
+        except redis.RedisError:
+            self.doubt(tenant_ids)
+            raise
+        self._doubtful.difference_update(tenant_ids)
+        return claimed
+
+    def doubt(self, tenant_ids: Sequence[str]) -> None:
+        """Nothing came of these claims as far as we know. A frozen Redis does what it was asked when it wakes, long after
+        we gave up: then the tenant is held in our name and nobody computes it, so the next claim takes it."""
+        self._doubtful.update(tenant_ids)
+
+    def _claim(self, tenant_ids: Sequence[str]) -> list[str]:
         with self._client.pipeline(transaction=False) as pipe:
             for tenant_id in tenant_ids:
-                pipe.set(self._keys.pace(tenant_id), "queued", nx=True, px=QUEUED_S * 1000)
-            claimed = pipe.execute()
-        return [tenant_id for tenant_id, mine in zip(tenant_ids, claimed, strict=True) if mine]
+                pipe.set(self._keys.pace(tenant_id), self._owner, nx=True, px=QUEUED_S * 1000)
+            done = pipe.execute()
+        claimed = [tenant_id for tenant_id, mine in zip(tenant_ids, done, strict=True) if mine]
+        if doubtful := sorted(self._doubtful.intersection(tenant_ids).difference(claimed)):
+            holders = self._client.mget([self._keys.pace(tenant_id) for tenant_id in doubtful])
+            claimed += [t for t, holder in zip(doubtful, holders, strict=True) if holder == self._owner.encode()]
+        return claimed
 
     def computing(self, tenant_ids: Sequence[str]) -> None:
         """A worker has taken the tenants up: changes from now on are another computation's."""

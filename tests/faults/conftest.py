@@ -1,4 +1,4 @@
-"""One stack for each module of fault tests; every test finds it well and may hurt it."""
+"""The stacks of the fault tests; every test finds its stack well and may hurt it."""
 
 from __future__ import annotations
 
@@ -26,10 +26,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("faults"))
 
 
+@pytest.fixture(scope="session")
+def common_stack() -> Iterator[Stack]:
+    """As in production; modules share it."""
+    with Stack() as stack:
+        yield stack
+
+
 @pytest.fixture(scope="module")
 def module_stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
-    """The module's stack; a module that wants another one says so in STACK."""
-    with getattr(request.module, "STACK", Stack)() as stack:
+    """The common stack, or the module's own as its STACK makes it."""
+    own = getattr(request.module, "STACK", None)
+    if own is None:
+        yield request.getfixturevalue("common_stack")
+        return
+    with own() as stack:
         yield stack
 
 
@@ -37,6 +48,7 @@ def module_stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
 def stack(module_stack: Stack) -> Stack:
     """The module's stack, whole again after the test before."""
     module_stack.heal()
+    module_stack.deaths.clear()
     return module_stack
 
 

@@ -107,7 +107,7 @@ def test_frozen_backends_are_given_up_and_replaced(stack: Stack, watch: Watch, m
 
 def test_a_locked_table_delays_its_readers_and_nobody_else(stack: Stack, watch: Watch, measured: Measured) -> None:
     with locked(stack):
-        watch.sales()
+        stack.sale(watch.tenant)
         somebody_waits(stack)
         held, before = time.monotonic(), pulse_at(stack)
         # Beyond the statement's own limit when there is time for it.

@@ -19,7 +19,7 @@ from tests.faults.rows import Writer
 from tests.faults.watch import Watch
 from tests.stack import Stack
 
-SECONDS = float(os.environ.get("DAYBOOK_STRESS_SECONDS", "30"))
+SECONDS = float(os.environ.get("DAYBOOK_STRESS_SECONDS", "20"))
 SEED = int(os.environ.get("DAYBOOK_STRESS_SEED", "0")) or random.randrange(1, 1_000_000)
 TENANTS = 4
 # Longest: a task reserved by a dead worker is dispatched again after this many seconds (workers/pace.py).

@@ -1,0 +1,50 @@
+"""Claims of tenants in a Redis that freezes: granted too late, they are not lost."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from cli.embedded import Valkey, free_port
+from shared.keys import Keys
+from shared.redis_client import connect
+from tests.servers import eventually
+from workers.pace import Pace
+
+
+@pytest.fixture
+def own_valkey(tmp_path: Path) -> Iterator[Valkey]:
+    server = Valkey(data_dir=tmp_path / "valkey", port=free_port())
+    server.start()
+    yield server
+    assert server.process
+    server.process.send_signal(signal.SIGCONT)
+    server.stop()
+
+
+def test_a_claim_that_a_frozen_redis_grants_too_late_is_taken_by_who_made_it(own_valkey: Valkey, keys: Keys) -> None:
+    with connect(own_valkey.url(), timeout_s=0.2) as client:
+        ours, another = Pace(client, keys), Pace(client, keys)
+        assert own_valkey.process
+        client.ping()
+        own_valkey.process.send_signal(signal.SIGSTOP)
+        with pytest.raises(redis.RedisError):
+            ours.claim(["t1"])
+        own_valkey.process.send_signal(signal.SIGCONT)
+        eventually(lambda: client.exists(keys.pace("t1")))
+        assert another.claim(["t1"]) == []
+        assert ours.claim(["t1"]) == ["t1"]
+        assert ours.claim(["t1"]) == []
+
+
+def test_a_claim_holds_for_everyone_until_the_tenant_is_done(valkey: redis.Redis, keys: Keys) -> None:
+    ours, another = Pace(valkey, keys), Pace(valkey, keys)
+    assert ours.claim(["t1", "t2"]) == ["t1", "t2"]
+    assert another.claim(["t1", "t3"]) == ["t3"]
+    ours.computing(["t1"])
+    ours.done(["t1"])
+    eventually(lambda: another.claim(["t1"]) == ["t1"], within_s=2.0)
