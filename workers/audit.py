@@ -25,6 +25,7 @@ from shared.errors import DaybookError, SourceUnavailable
 from shared.keys import Keys
 from shared.store import SnapshotReader, Stored
 from shared.thresholds import AlertThresholds
+from workers.database import one_state
 from workers.independent import differences, expected
 from workers.source.failures import told_apart
 
@@ -90,7 +91,7 @@ class Audit:
 
     def sample(self, size: int = SAMPLE) -> list[str]:
         """So many tenants, chosen at random."""
-        with told_apart(), self.engine.connect() as connection:
+        with told_apart(), self.engine.begin() as connection:
             return list(connection.execute(_SAMPLE, {"size": size}).scalars())
 
     def findings(self, tenant_ids: Iterable[str], *, budget_s: float | None = None) -> Iterator[Finding]:
@@ -99,7 +100,7 @@ class Audit:
         Raises SourceUnavailable or StoreUnavailable when PostgreSQL or Redis is away.
         """
         started = time.monotonic()
-        with told_apart(), self.engine.connect() as connection:
+        with told_apart(), self.engine.begin() as connection:
             captured = bool(connection.execute(_CAPTURED).scalar_one())
         for tenant_id in tenant_ids:
             if budget_s is not None and time.monotonic() - started > budget_s:
@@ -127,7 +128,7 @@ class Audit:
         if stored.failing is not None:
             return Finding(tenant_id=tenant_id, verdict="skipped", reason="computation_failing")
         try:
-            with told_apart([tenant_id]), self._snapshot() as connection:
+            with told_apart([tenant_id]), one_state(self.engine) as connection:
                 found = self._compare(connection, tenant_id, stored)
         except SourceUnavailable:
             raise
@@ -160,10 +161,6 @@ class Audit:
             counted = connection.execute(_ROWS, {"tenant_id": tenant_id, "most": self.most_rows + 1}).scalar_one()
             return "too_many_rows" if counted > self.most_rows else None
         return None
-
-    def _snapshot(self) -> Connection:
-        options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        return self.engine.connect().execution_options(**options)
 
 
 def drifting(client: redis.Redis, keys: Keys) -> list[str]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import psycopg
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 
 STATEMENT_TIMEOUT_MS = 15_000
@@ -61,3 +65,14 @@ def _keep_plans(connection: psycopg.Connection, _: object) -> None:
     connection.commit()
     if row and row[0] == connection.info.backend_pid:
         connection.prepare_threshold = 1
+
+
+@contextmanager
+def one_state(engine: Engine) -> Iterator[Connection]:
+    """One state of the database, as a REPEATABLE READ transaction that only reads.
+
+    It ends with a COMMIT, as every reading should: at a rollback psycopg forgets what it prepared.
+    """
+    options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    with engine.connect().execution_options(**options) as connection, connection.begin():
+        yield connection

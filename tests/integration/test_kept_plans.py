@@ -69,6 +69,9 @@ def test_statements_are_planned_once_for_whoever_is_asked_for(db: Db, engine: En
     source = Source(engine)
     for tenant_ids in (["a"], ["b"], ["c"], ["a", "b", "c"]):
         assert list(source.load(tenant_ids, now=NOON).facts) == tenant_ids
+        source.ping()  # whatever else the connection is used for
+        source.ahead_ms()
+        source.tenant_ids()
     # Prepared when they come for the second time, and planned then.
     loads = [plans for plans in kept_plans(engine) if plans == (3, 0)]
     assert len(loads) > 10

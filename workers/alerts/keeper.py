@@ -23,6 +23,7 @@ from shared.store import SourceState
 from workers.alerts import commands, tables
 from workers.alerts.commands import Command
 from workers.alerts.lifecycle import Change, Judgement, changes, failing
+from workers.database import one_state
 from workers.facts import KnownAlert
 from workers.source.clock import zone
 from workers.source.failures import told_apart
@@ -103,8 +104,7 @@ class AlertKeeper:
 
     def show(self, tenant_ids: Sequence[str]) -> None:
         """Put the tenants' boards into Redis as PostgreSQL has them now."""
-        options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        with told_apart(tenant_ids), self._engine.connect().execution_options(**options) as connection:
+        with told_apart(tenant_ids), one_state(self._engine) as connection:
             state, as_of = read_state(connection, None)
             boards = tables.read_boards(connection, tenant_ids, as_of)
         self._writer.write(
@@ -151,7 +151,7 @@ class AlertKeeper:
     def _where(self, tenant_id: str) -> ZoneInfo | None:
         """The tenant's clock; UTC when its row cannot be read, None when there is no such tenant."""
         try:
-            with told_apart([tenant_id]), self._engine.connect() as connection:
+            with told_apart([tenant_id]), self._engine.begin() as connection:
                 row = connection.execute(_TIMEZONE, {"tenant_id": tenant_id}).one_or_none()
         except (InvalidData, exc.SQLAlchemyError) as error:
             log.warning("timezone_unreadable", tenant_id=tenant_id, error=type(error).__name__)

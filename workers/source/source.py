@@ -11,11 +11,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import psycopg
-from sqlalchemy import Connection, Engine, TextClause, text
+from sqlalchemy import Engine, TextClause, text
 
 from shared.store import SourceState
 from shared.thresholds import AlertThresholds
 from workers import changes
+from workers.database import one_state
 from workers.facts import (
     DEFAULT_THRESHOLDS,
     AllocationGroup,
@@ -93,7 +94,7 @@ class Source:
 
     def tenant_ids(self) -> list[str]:
         """Every tenant, in the order of the ids."""
-        with told_apart(), self._engine.connect() as connection:
+        with told_apart(), self._engine.begin() as connection:
             return list(connection.execute(ALL_TENANTS).scalars())
 
     def load(self, tenant_ids: Sequence[str], *, now: datetime | None = None) -> Loaded:
@@ -103,7 +104,7 @@ class Source:
         rows cannot be computed; where the driver cannot say whose they are, it names the first tenant.
         """
         wanted = list(dict.fromkeys(tenant_ids))
-        with told_apart(wanted), self._snapshot() as connection:
+        with told_apart(wanted), one_state(self._engine) as connection:
             state, moment = read_state(connection, now)
             tenants, have_documents = read_tenants(connection, wanted)
             clocks = {tenant.tenant_id: clock(moment, ZoneInfo(tenant.timezone)) for tenant in tenants.values()}
@@ -140,24 +141,16 @@ class Source:
 
     def ping(self) -> float:
         """Milliseconds that the database takes to answer."""
-        with told_apart(), self._engine.connect() as connection:
+        with told_apart(), self._engine.begin() as connection:
             asked_at = time.monotonic()
             connection.execute(text("SELECT 1")).one()
             return (time.monotonic() - asked_at) * 1000
 
     def ahead_ms(self) -> int:
         """By how much the database's clock is ahead of this machine's, in milliseconds."""
-        with told_apart(), self._engine.connect() as connection:
+        with told_apart(), self._engine.begin() as connection:
             now: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
             return round((now.timestamp() - time.time()) * 1000)
-
-    @contextmanager
-    def _snapshot(self) -> Iterator[Connection]:
-        options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        with self._engine.connect().execution_options(**options) as connection:
-            yield connection
-            # There is nothing to commit, but psycopg forgets its prepared statements at a rollback.
-            connection.commit()
 
     @contextmanager
     def _autocommit(self) -> Iterator[psycopg.Connection]:
