@@ -6,6 +6,8 @@ What the workers count is in web/worker_metrics.py.
 from __future__ import annotations
 
 import os
+import struct
+import time
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -15,6 +17,8 @@ from prometheus_client.registry import Collector
 MULTIPROCESS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
+TRIES = 20
+AGAIN_IN_S = 0.02
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
@@ -86,4 +90,14 @@ class Metrics:
         if MULTIPROCESS_DIR in os.environ:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return generate_latest(registry) + generate_latest(self._others)
+        return _patiently(registry) + generate_latest(self._others)
+
+
+def _patiently(registry: CollectorRegistry) -> bytes:
+    """A process that begins has just made the file that it counts into, and for a moment nothing can be read from it."""
+    for _ in range(TRIES):
+        try:
+            return generate_latest(registry)
+        except struct.error:
+            time.sleep(AGAIN_IN_S)
+    return generate_latest(registry)
