@@ -16,7 +16,7 @@ from shared.keys import Keys
 
 # A task not taken up within this time expires in the queue, and the tenant is dispatched again.
 QUEUED_S = 25
-COMPUTING_S = 8
+COMPUTING_S = 5
 BREATH_S = 0.2
 # After a failure that another try may mend (a database or Redis away).
 RETRY_S = 1.0
