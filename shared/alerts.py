@@ -5,21 +5,34 @@ The board holds what only time and a command change; an alert's state is read of
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Literal
+from datetime import timedelta
+from typing import Literal, get_args
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from shared.snapshot import DASHBOARD, METRIC_NAMES, SYSTEM, Instant, Level
+from shared.snapshot import Instant, Level
 from shared.thresholds import LIMITS
 
 State = Literal["open", "acknowledged", "snoozed", "cleared"]
+AlertMetric = Literal[
+    "Daily Revenue",
+    "Daily Expenses",
+    "Daily Profit",
+    "Cash Flow",
+    "Pending Invoices",
+    "Overdue Invoices",
+    "Quote Conversion",
+    "Client Activity",
+    "System",
+    "Dashboard",
+]
+"""Everything an alert may be about."""
 
 LEVELS: tuple[Level, ...] = ("critical", "warning", "success", "info")
 """Most severe first."""
-ALERT_METRICS = (*METRIC_NAMES, SYSTEM, DASHBOARD)
-"""Everything an alert may be about."""
+STATES: tuple[State, ...] = get_args(State)
+METRICS: tuple[AlertMetric, ...] = get_args(AlertMetric)
 RULES = (*LIMITS, "data_issue", "first_snapshot", "computation_failing", "computation_recovered")
 """The rules by which alerts are raised; the first ones begin at a threshold."""
 KEPT_FOR = timedelta(days=30)
@@ -92,7 +105,7 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     """What a person wants to be told of: alerts of these levels and these metrics, both must match. null: any."""
 
     levels: tuple[Level, ...] | None = None
-    metrics: tuple[str, ...] | None = None
+    metrics: tuple[AlertMetric, ...] | None = None
 
     def matches(self, level: Level, metric: str) -> bool:
         """Whether an alert is one of those."""
@@ -133,8 +146,3 @@ def decode_board(body: bytes) -> Board:
 def encode_board(board: Board) -> bytes:
     """JSON bytes of a board."""
     return msgspec.json.encode(board)
-
-
-def instant_of(text: str) -> datetime:
-    """The moment that a wire instant stands for."""
-    return datetime.fromisoformat(text).astimezone(UTC)

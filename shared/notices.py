@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import msgspec
 
+from shared.alerts import Announcement
+
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Something on the channel: a newer snapshot of `tenant` (version), its computation failing or gone (status), its
-    alerts changed (alerts: the board's revision), an event for its notification sockets, or everybody's without a tenant
+    alerts changed (alerts: the board's revision), a word for its notification sockets, or everybody's without a tenant
     (event: the message as clients get it), or a heartbeat in milliseconds."""
 
     tenant: str | None = None
     version: str | None = None
     status: str | None = None
     alerts: int | None = None
-    event: msgspec.Raw | None = None
+    event: Announcement | None = None
     heartbeat: int | None = None
 
 

@@ -115,13 +115,12 @@ class Socket(Wire):
         jwt: str | None = None,
         receive_buffer: int | None = None,
         pongs: bool = True,
+        path: str = "/ws/dashboard/{}/",
     ) -> None:
         super().__init__(port, receive_buffer=receive_buffer)
         self._pongs = pongs
         with self.closed_on_failure():
-            self.opened = upgrade(
-                self, f"/ws/dashboard/{tenant_id}/", f"Authorization: Bearer {jwt or token(tenant_id)}"
-            )
+            self.opened = upgrade(self, path.format(tenant_id), f"Authorization: Bearer {jwt or token(tenant_id)}")
             assert " 101 " in self.opened, self.opened
 
     def send(self, message: Any) -> None:

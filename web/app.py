@@ -11,15 +11,17 @@ import structlog
 from flask import Flask, Response, g, request
 from flask.json.provider import DefaultJSONProvider
 
+from shared.alert_store import AlertReader
 from shared.errors import ConfigError
 from shared.keys import Keys
 from shared.logs import configure_logging
 from shared.redis_client import connect
 from shared.settings import Settings
 from shared.store import SnapshotReader
-from web import cors, health, pages, problems, recalculation, snapshots, sockets, streams, ticket_office
+from web import alerts, cors, health, pages, problems, recalculation, snapshots, sockets, streams, ticket_office
 from web.apidocs import served
 from web.auth import Auth
+from web.boards import Boards
 from web.circuit import Circuit
 from web.commands import Commands
 from web.freshness import Freshness
@@ -86,7 +88,7 @@ def create_app(
     for part in (recalculation, health, pages, ticket_office):
         part.register(app, services)
     found = Snapshots(services)
-    for live_part in (snapshots, streams, sockets):
+    for live_part in (snapshots, streams, sockets, alerts):
         live_part.register(app, services, found)
     served.register(app, services)
     return app
@@ -108,6 +110,9 @@ def _services(
     freshness = Freshness(client, keys, settings)
     metrics = Metrics(WorkerMetrics(client, keys, circuit, freshness))
     tickets = Tickets(client, keys, circuit)
+    hub = hub or Hub(client, reader, keys, freshness, metrics, recalculate=commands.ask, end_epoch=commands.end_epoch)
+    boards = Boards(AlertReader(client, keys), circuit, recalculate=commands.ask)
+    hub.follow(boards)
     return Services(
         settings=settings,
         keys=keys,
@@ -120,8 +125,8 @@ def _services(
         leases=Leases(client, keys, circuit, settings),
         commands=commands,
         freshness=freshness,
-        hub=hub
-        or Hub(client, reader, keys, freshness, metrics, recalculate=commands.ask, end_epoch=commands.end_epoch),
+        hub=hub,
+        boards=boards,
         metrics=metrics,
     )
 

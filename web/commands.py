@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from celery import Celery
 from celery.backends.base import KeyValueStoreBackend
 from kombu.exceptions import KombuError
 
+from shared.alerts import Subscription
 from shared.broker import celery_options, celery_url
 from shared.errors import DaybookError, StoreUnavailable
 from shared.keys import Keys
@@ -97,6 +99,20 @@ class Commands:
     def end_epoch(self, tenant_id: str, seen: Version) -> None:
         """Redis holds less of an epoch than a client has seen: have a new one begun."""
         self._send("dashboard.end_epoch", [tenant_id, seen.epoch, seen.revision], task_id=str(uuid.uuid4()))
+
+    def acknowledge_alert(self, tenant_id: str, alert_id: str, subject: str) -> None:
+        """Somebody has seen to an alert."""
+        self._send("dashboard.acknowledge_alert", [tenant_id, alert_id, subject], task_id=str(uuid.uuid4()))
+
+    def snooze_alert(self, tenant_id: str, alert_id: str, subject: str, until: datetime) -> None:
+        """Somebody puts an alert off until then (aware)."""
+        args = [tenant_id, alert_id, subject, until.isoformat()]
+        self._send("dashboard.snooze_alert", args, task_id=str(uuid.uuid4()))
+
+    def subscribe(self, tenant_id: str, subject: str, wanted: Subscription) -> None:
+        """Somebody wants to be told of these alerts only."""
+        levels, metrics = (None if members is None else list(members) for members in (wanted.levels, wanted.metrics))
+        self._send("dashboard.subscribe", [tenant_id, subject, levels, metrics], task_id=str(uuid.uuid4()))
 
     def _send(self, name: str, args: list[Any], *, task_id: str) -> None:
         request_id = structlog.contextvars.get_contextvars().get("request_id")

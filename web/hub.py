@@ -6,16 +6,14 @@ silence, and every few seconds by comparing versions. Notices only make it fast.
 
 from __future__ import annotations
 
-import itertools
-import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 
 import gevent
 import redis
 import structlog
-from gevent.event import Event
 
 from shared.errors import DaybookError, StoreUnavailable
 from shared.keys import Keys
@@ -23,6 +21,7 @@ from shared.notices import Notice
 from shared.store import SnapshotReader, Stored
 from shared.versions import Version
 from web.channel import Channel
+from web.due import READ_AT_ONCE, Due, surviving
 from web.freshness import FRESH, Freshness, Staleness
 from web.mailbox import Subscription, Update
 from web.metrics import Metrics
@@ -34,11 +33,17 @@ TICK_S = 1.0
 # While Redis does not answer it is asked more often: clients learn of it, and of its return, sooner.
 TICK_AWAY_S = 0.3
 COMPARE_EVERY_S = 5.0
-READ_AT_ONCE = 200
-BACKOFF_S = (0.1, 1.0)
 # A reading this young answers a client that asks for the newest: whatever changed since then sends a notice.
 YOUNG_S = 0.5
 ASK_AGAIN_S = 5.0
+
+
+class Follower(Protocol):
+    """What else of the process lives by the notices channel. `compare` may ask Redis, and never raises."""
+
+    def noticed(self, notice: Notice) -> None: ...
+    def resync(self) -> None: ...
+    def compare(self) -> None: ...
 
 
 class Hub:
@@ -63,8 +68,8 @@ class Hub:
         self._end_epoch = end_epoch
         self._channel = Channel(client, keys, heard=freshness.heard, subscribed=self._resync, noticed=self._noticed)
         self._watched: dict[str, Watched] = {}
-        self._due: dict[str, None] = {}
-        self._due_wake = Event()
+        self._due = Due(self._read)
+        self._followers: list[Follower] = []
         self._started = False
         self.draining = False
 
@@ -72,8 +77,12 @@ class Hub:
         """Begin to listen; called again it does nothing."""
         if not self._started:
             self._started = True
-            for loop in (self._channel.listen_forever, self._read_forever, self._tick_forever):
-                gevent.spawn(_surviving, loop)
+            for loop in (self._channel.listen_forever, self._due.read_forever, self._tick_forever):
+                gevent.spawn(surviving, loop)
+
+    def follow(self, follower: Follower) -> None:
+        """Let another part of the process hear what comes over the channel, and when it may have missed something."""
+        self._followers.append(follower)
 
     def subscribe(self, tenant_id: str) -> Subscription:
         """A mailbox for one client, as a context manager; the newest snapshot is on its way into it."""
@@ -120,7 +129,7 @@ class Hub:
         if watched.update and time.monotonic() - watched.read_at < YOUNG_S:
             subscription.post(watched.update)
         else:
-            self._make_due([subscription.tenant_id])
+            self._due.add([subscription.tenant_id])
 
     def _close(self, subscription: Subscription) -> None:
         watched = self._watched.get(subscription.tenant_id)
@@ -130,46 +139,23 @@ class Hub:
                 del self._watched[subscription.tenant_id]
 
     def _noticed(self, notice: Notice) -> None:
-        if notice.tenant in self._watched:
+        for follower in self._followers:
+            follower.noticed(notice)
+        is_about_alerts = notice.alerts is not None or notice.event is not None
+        if notice.tenant in self._watched and not is_about_alerts:
             self._metrics.notices.inc()
-            self._make_due([notice.tenant])
+            self._due.add([notice.tenant])
 
     def _resync(self) -> None:
+        for follower in self._followers:
+            follower.resync()
         self._metrics.resyncs.inc()
-        self._make_due(self._watched)
-
-    def _make_due(self, tenant_ids: Iterable[str]) -> None:
-        self._due.update(dict.fromkeys(tenant_ids))
-        if self._due:
-            self._due_wake.set()
-
-    def _read_forever(self) -> None:
-        delay_s = BACKOFF_S[0]
-        while True:
-            self._due_wake.wait()
-            self._due_wake.clear()
-            while self._due:
-                try:
-                    self._read(self._next_batch())
-                except StoreUnavailable:
-                    gevent.sleep(delay_s * random.uniform(0.5, 1.0))  # noqa: S311 - spreads attempts, guards nothing
-                    delay_s = min(2 * delay_s, BACKOFF_S[1])
-                else:
-                    delay_s = BACKOFF_S[0]
-                    gevent.sleep(0)
-
-    def _next_batch(self) -> list[str]:
-        # Taken out before the reading: a notice that comes during it makes the tenant due again.
-        batch = list(itertools.islice(self._due, READ_AT_ONCE))
-        for tenant_id in batch:
-            del self._due[tenant_id]
-        return batch
+        self._due.add(self._watched)
 
     def _read(self, batch: list[str]) -> None:
         try:
             rows = self._reader.read_many(batch, overview=False)
         except StoreUnavailable:
-            self._due.update(dict.fromkeys(batch))
             self._serve_held()
             raise
         for tenant_id, stored in zip(batch, rows, strict=True):
@@ -237,6 +223,8 @@ class Hub:
 
     def _compare(self) -> None:
         """The last net: read again whatever stands at another version in the store, or is missing there."""
+        for follower in self._followers:
+            follower.compare()
         everybody = list(self._watched.values())
         for start in range(0, len(everybody), READ_AT_ONCE):
             batch = everybody[start : start + READ_AT_ONCE]
@@ -244,18 +232,8 @@ class Hub:
                 versions = self._reader.versions([watched.tenant_id for watched in batch])
             except StoreUnavailable:
                 return
-            self._make_due(
+            self._due.add(
                 watched.tenant_id
                 for watched, version in zip(batch, versions, strict=True)
                 if version != watched.version or watched.missing_since is not None
             )
-
-
-def _surviving(loop: Callable[[], None]) -> None:
-    """Run a loop that must not end; what it did not expect is logged, and it begins anew."""
-    while True:
-        try:
-            loop()
-        except Exception:
-            log.exception("hub_loop_failed", loop=loop.__name__)
-            gevent.sleep(TICK_S)

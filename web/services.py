@@ -10,6 +10,7 @@ from shared.keys import Keys
 from shared.settings import Settings
 from shared.store import SnapshotReader
 from web.auth import Auth
+from web.boards import Boards
 from web.circuit import Circuit
 from web.commands import Commands
 from web.freshness import Freshness
@@ -36,4 +37,5 @@ class Services:
     commands: Commands
     freshness: Freshness
     hub: Hub
+    boards: Boards
     metrics: Metrics

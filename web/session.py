@@ -16,8 +16,9 @@ from limits import parse as parse_rate
 from web import websocket
 from web.clock import from_epoch_s, now
 from web.connection import ClientGone, TooSlow
+from web.freshness import Staleness
 from web.mailbox import Subscription
-from web.messages import BadMessage, Error, Ping, Pong, Refresh, TokenRefreshed, parse
+from web.messages import BadMessage, DashboardStatus, Error, Ping, Pong, Refresh, TokenRefreshed, parse
 from web.problems import TokenExpired, TokenInvalid
 from web.services import Services
 from web.tokens import Caller
@@ -53,6 +54,12 @@ class TokenBucket:
             return False
         self._left -= 1
         return True
+
+
+def status(staleness: Staleness) -> DashboardStatus:
+    """Whether data is fresh, as a message."""
+    since = None if staleness.since_ms is None else from_epoch_s(staleness.since_ms / 1000)
+    return DashboardStatus(stale=staleness.stale, since=since, reason=staleness.reason)
 
 
 class Session(ABC):

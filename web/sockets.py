@@ -1,10 +1,11 @@
-"""WebSocket /ws/dashboard/{user_id}/: snapshots as they change, and the client's wishes. Source: SPEC 7."""
+"""The sockets' routes, and /ws/dashboard/{user_id}/: snapshots as they change, and the client's wishes. Source: SPEC 7."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import time
+from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Flask, Response, g, request
@@ -14,9 +15,8 @@ from simple_websocket import Server
 from web import problems
 from web.admission import Admission, Doorkeeper
 from web.auth import TICKET_PARAMETER
-from web.clock import from_epoch_s, now
+from web.clock import now
 from web.connection import Connection
-from web.freshness import Staleness
 from web.mailbox import Subscription, Update
 from web.messages import (
     BadMessage,
@@ -25,13 +25,13 @@ from web.messages import (
     Configure,
     ConnectionEstablished,
     DashboardMessage,
-    DashboardStatus,
     RequestUpdate,
 )
+from web.notifications import NotificationSession
 from web.problems import BadRequest
 from web.requests import query
 from web.services import Services
-from web.session import Session
+from web.session import Session, status
 from web.snapshots import Snapshots
 from web.tokens import Caller
 from web.websocket import SOCK_SERVER_OPTIONS, WebSocket
@@ -70,7 +70,7 @@ class DashboardSession(Session):
                 self._sent.inc()
                 self._sent_at = time.monotonic()
             else:
-                self.send(_status(news))
+                self.send(status(news))
         if self.due_in_s() <= 0:
             # The answer comes through the mailbox, or when Redis is back; asking again before that gains nothing.
             self._sent_at = time.monotonic()
@@ -84,11 +84,6 @@ class DashboardSession(Session):
             raise BadMessage("out_of_range", f"update_interval is from {self._bounds.min_s} to {self._bounds.max_s}")
         self._interval_s = interval_s
         self.send(ConfigurationUpdated(config=Config(update_interval=interval_s)))
-
-
-def _status(staleness: Staleness) -> DashboardStatus:
-    since = None if staleness.since_ms is None else from_epoch_s(staleness.since_ms / 1000)
-    return DashboardStatus(stale=staleness.stale, since=since, reason=staleness.reason)
 
 
 def register(app: Flask, services: Services, snapshots: Snapshots) -> None:
@@ -115,9 +110,24 @@ def register(app: Flask, services: Services, snapshots: Snapshots) -> None:
     def dashboard(server: Server, user_id: str) -> None:
         admission: Admission = g.admission
         with services.hub.subscribe(user_id) as subscription:
-            _serve(server, subscription, admission)
+            serve(
+                server, subscription, lambda socket: DashboardSession(socket, subscription, admission.caller, services)
+            )
 
-    def _serve(server: Server, subscription: Subscription, admission: Admission) -> None:
+    @sock.route("/ws/dashboard/notifications/<user_id>/", bp=blueprint)  # type: ignore[untyped-decorator]
+    def notifications(server: Server, user_id: str) -> None:
+        admission: Admission = g.admission
+        with (
+            services.hub.subscribe(user_id) as subscription,
+            services.boards.open(user_id, subscription.wake) as mailbox,
+        ):
+            serve(
+                server,
+                subscription,
+                lambda socket: NotificationSession(socket, subscription, admission.caller, services, mailbox=mailbox),
+            )
+
+    def serve(server: Server, subscription: Subscription, session: Callable[[WebSocket], Session]) -> None:
         connection = Connection(server.sock, subscription.wake, hurry=lambda: services.hub.draining)
         # From here on flask-sock and simple-websocket have nothing to say: `connected` would have them write.
         server.connected = False
@@ -125,7 +135,7 @@ def register(app: Flask, services: Services, snapshots: Snapshots) -> None:
         server.ws = None
         request.environ.clear()
         try:
-            DashboardSession(WebSocket(connection), subscription, admission.caller, services).run()
+            session(WebSocket(connection)).run()
         finally:
             connection.release()
 

@@ -12,7 +12,7 @@ import msgspec
 import redis
 from celery import Task
 
-from shared.alerts import ALERT_METRICS, LEVELS, Announcement
+from shared.alerts import LEVELS, METRICS, Announcement
 from shared.errors import DaybookError, SourceUnavailable, StoreUnavailable
 from shared.notices import Notice, encode_notice
 from shared.snapshot import instant
@@ -45,7 +45,7 @@ def snooze_alert(self: Task, tenant_id: str, alert_id: str, subject: str, until:
 @app.task(name="dashboard.subscribe", bind=True, max_retries=RETRIES)
 def subscribe(self: Task, tenant_id: str, subject: str, levels: list[str] | None, metrics: list[str] | None) -> None:
     """Keep what this person wants to be told of; null: alerts of any level, or of any metric."""
-    if not set(levels or ()) <= set(LEVELS) or not set(metrics or ()) <= set(ALERT_METRICS):
+    if not set(levels or ()) <= set(LEVELS) or not set(metrics or ()) <= set(METRICS):
         raise ValueError("there is no such level or metric")
     _run(self, lambda alerts: alerts.subscribe(tenant_id, subject, levels, metrics))
 
@@ -67,9 +67,8 @@ def announce(self: Task, text: str, tenant_id: str | None = None, level: str = "
         Announcement,
     )
     held = resources()
-    event = msgspec.Raw(msgspec.json.encode(message))
     try:
-        return int(held.redis.publish(held.keys.notices, encode_notice(Notice(tenant=tenant_id, event=event))))
+        return int(held.redis.publish(held.keys.notices, encode_notice(Notice(tenant=tenant_id, event=message))))
     except redis.RedisError as error:
         raise self.retry(exc=DaybookError(str(error)), countdown=RETRY_IN_S) from error
 

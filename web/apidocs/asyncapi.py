@@ -8,8 +8,22 @@ from typing import Any
 
 import msgspec
 
+from shared.alerts import Announcement
 from shared.settings import Intervals
 from web import messages, websocket
+from web.alert_messages import (
+    Acknowledge,
+    AlertAcknowledged,
+    AlertCleared,
+    AlertNew,
+    AlertSnoozed,
+    AlertUpdated,
+    NotificationMessage,
+    NotificationsConnected,
+    Snooze,
+    Subscribe,
+    SubscriptionUpdated,
+)
 from web.apidocs.schemas import component_schemas, described, members, reference, tag_of
 from web.auth import COOKIE, TICKET_PARAMETER
 from web.health import release
@@ -103,6 +117,34 @@ def channels(intervals: Intervals) -> dict[str, Channel]:
                 **_REPLIES,
                 messages.Configure: ConfigurationUpdated,
                 messages.RequestUpdate: DashboardUpdate,
+            },
+        ),
+        "notifications": Channel(
+            address="/ws/dashboard/notifications/{user_id}/",
+            title="Notifications",
+            description="First `notifications.connected`, then every open alert as `alert.new` with `replay: true`, the most "
+            "severe first, then what becomes of them, and announcements of the operator. Who reconnects misses nothing that "
+            "is open and is not told again of what somebody acknowledged or snoozed.",
+            sent=(
+                NotificationsConnected,
+                AlertNew,
+                AlertUpdated,
+                AlertCleared,
+                AlertAcknowledged,
+                AlertSnoozed,
+                Announcement,
+                SubscriptionUpdated,
+                DashboardStatus,
+                Pong,
+                TokenRefreshed,
+                Error,
+            ),
+            received=members(NotificationMessage),
+            replies={
+                **_REPLIES,
+                Acknowledge: AlertAcknowledged,
+                Snooze: AlertSnoozed,
+                Subscribe: SubscriptionUpdated,
             },
         ),
         "stream": Channel(

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from shared.snapshot import Served, ServedOverview
+from web.alerts import FILTERS, PAGE, AlertCommanded, AlertList, SnoozeWanted
 from web.health import Health
 from web.messages import StreamConnection, StreamEnd, StreamStatus, StreamUpdate
 from web.problems import Problem
@@ -192,6 +193,36 @@ def operations(min_interval_s: int, max_interval_s: int, default_interval_s: int
                 200: Answer("It is done.", {JSON: Recalculated}, LIMIT_HEADERS),
                 202: Answer("It is queued; a stream or socket tells when it is done.", {JSON: Queued}, LIMIT_HEADERS),
             },
+        ),
+        "list_alerts": _api(
+            "The alerts and what became of them",
+            description=f"Newest first, {PAGE} a page; cleared ones are kept for 30 days. `next` is the address of the next "
+            "page, null on the last one.",
+            tag="alerts",
+            not_found=True,
+            parameters=(
+                *(
+                    query(name, f"Only those with this {name}.", type="string", enum=list(values))
+                    for name, values in FILTERS.items()
+                ),
+                query("cursor", "Where a page begins, as `next` says it.", type="string", maxLength=200),
+            ),
+            answers={200: Answer("A page of alerts.", {JSON: AlertList}, LIMIT_HEADERS)},
+        ),
+        "acknowledge_alert": _api(
+            "Somebody has seen to an alert",
+            description="Everybody of the tenant sees it at once. Acknowledged already: nothing changes.",
+            tag="alerts",
+            not_found=True,
+            answers={202: Answer("It is queued.", {JSON: AlertCommanded}, LIMIT_HEADERS)},
+        ),
+        "snooze_alert": _api(
+            "Put an alert off",
+            description="For so many minutes, or until a moment. It is told again then, if it still holds.",
+            tag="alerts",
+            not_found=True,
+            body=SnoozeWanted,
+            answers={202: Answer("It is queued.", {JSON: AlertCommanded}, LIMIT_HEADERS)},
         ),
         "issue_ticket": _api(
             "A ticket for an address",
