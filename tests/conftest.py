@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 import redis
@@ -36,6 +37,13 @@ class Services:
 
     def database_url(self, name: str) -> str:
         return self.postgres_url.rsplit("/", 1)[0] + "/" + name
+
+
+# A shared machine is slow now and then, which is no finding. The same examples each run; "explore" draws new ones:
+# HYPOTHESIS_PROFILE=explore bin/test tests/integration/test_batch_equals_independent.py
+hypothesis.settings.register_profile("repeat", deadline=None, derandomize=True, database=None)
+hypothesis.settings.register_profile("explore", deadline=None, print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
