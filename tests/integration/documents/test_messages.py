@@ -61,3 +61,25 @@ def test_events_of_the_stream(web_with_demo: WebServer, document: dict[str, Any]
         for kind in ("connection", "dashboard_update", "stream_end"):
             event = events.receive_type(kind)
             contract.check({name: value for name, value in event.items() if not name.startswith("_")}, kind)
+
+
+def test_messages_of_the_notifications_socket(web_with_demo: WebServer, document: dict[str, Any]) -> None:
+    contract = Contract(document, "notifications")
+    with Socket(web_with_demo.port or 0, TENANT, path="/ws/dashboard/notifications/{}/") as socket:
+        contract.check(socket.receive(), "notifications.connected")
+        raised = socket.receive_type("alert.new")
+        contract.check(raised, "alert.new")
+        alert_id = raised["alert"]["id"]
+        for sent, kind in (
+            ({"type": "snooze", "alert_id": alert_id, "minutes": 60}, "alert.snoozed"),
+            ({"type": "acknowledge", "alert_id": alert_id}, "alert.acknowledged"),
+            ({"type": "acknowledge", "alert_id": "unknown"}, "error"),
+            (
+                {"type": "subscribe", "subscription": {"levels": ["critical", "warning"], "metrics": None}},
+                "subscription.updated",
+            ),
+            ({"type": "ping"}, "pong"),
+        ):
+            contract.check(sent, sent["type"])
+            socket.send(sent)
+            contract.check(socket.receive_type(kind), kind)

@@ -16,7 +16,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from shared.settings import JwtSettings, Settings
 from tests.servers import PROJECT
 from tests.tokens import SECRET
-from web import messages, websocket
+from web import alert_messages, messages, websocket
 from web.apidocs.asyncapi import CLOSE_CODES, asyncapi_document
 from web.apidocs.openapi import openapi_document, path_of, routes
 from web.apidocs.operations import operations
@@ -128,7 +128,8 @@ def test_the_stream_is_in_both_documents(openapi: dict[str, Any], asyncapi: dict
 def test_every_message_type_is_documented(asyncapi: dict[str, Any]) -> None:
     tagged = {
         kind.__name__
-        for _, kind in inspect.getmembers(messages, inspect.isclass)
+        for module in (messages, alert_messages)
+        for _, kind in inspect.getmembers(module, inspect.isclass)
         if issubclass(kind, msgspec.Struct) and kind.__struct_config__.tag is not None
     }
     assert asyncapi["components"]["messages"].keys() >= tagged
