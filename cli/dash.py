@@ -28,9 +28,12 @@ from cli.plan import environment
 from cli.progress import progress
 from cli.tokens import make_token
 from cli.variables import VARIABLES, effective, env_example
+from shared.alerts import LEVELS
 from shared.errors import ConfigError, DaybookError
 from shared.redis_client import connect
 from shared.settings import Settings
+from shared.snapshot import Level
+from shared.thresholds import LIMITS
 from workers.database import make_engine
 from workers.migrate import migrate as migrate_database
 
@@ -43,6 +46,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 MARKS = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}
 MOST_FAILURES_SHOWN = 20
 REDIS_TIMEOUT_S = 3.0
+LONGEST_ANNOUNCEMENT = 1000
 
 
 class Duration(click.ParamType[int]):
@@ -188,6 +192,71 @@ def audit(everyone: bool, user_ids: tuple[str, ...]) -> None:
             if line:
                 print(f"  {finding.tenant_id}: {line}", file=sys.stderr)
     sys.exit(1 if counts["drift"] else 0)
+
+
+@dash.command()
+@click.argument("words", metavar="TEXT")
+@click.option("--tenant", "tenant_id", metavar="USER_ID", help="Only to this tenant.")
+@click.option("--level", type=click.Choice(LEVELS), default="info", show_default=True)
+def announce(words: str, tenant_id: str | None, level: Level) -> None:
+    """Tell whoever has the dashboard open. It is kept nowhere: who comes later does not see it."""
+    if not words.strip() or len(words) > LONGEST_ANNOUNCEMENT:
+        raise click.UsageError(f"TEXT has 1 to {LONGEST_ANNOUNCEMENT} characters")
+    from cli.announcement import announce as announce_to
+    from cli.thresholds import require_tenant
+
+    settings = load_settings(known_environment())
+    if tenant_id is not None:
+        require_tenant(make_engine(settings.database_url or ""), tenant_id)
+    with connect(settings.redis_url, timeout_s=REDIS_TIMEOUT_S) as client:
+        client.ping()
+    heard = announce_to(words, tenant_id=tenant_id, level=level)
+    print(f"announced to {tenant_id or 'everybody'} ({heard} web {'process' if heard == 1 else 'processes'} listening)")
+
+
+@dash.group()
+def threshold() -> None:
+    """Where a tenant's alert rules begin. Effective at once; amounts are in the tenant's currency."""
+
+
+@threshold.command(name="list")
+@click.argument("user_id")
+def list_thresholds(user_id: str) -> None:
+    """Every rule, where it begins for this tenant, and whether that is its own."""
+    from cli.thresholds import listed, require_tenant
+
+    settings = load_settings(known_environment())
+    engine = make_engine(settings.database_url or "")
+    require_tenant(engine, user_id)
+    for line in listed(engine, user_id, settings.alerts):
+        print(line)
+
+
+# A negative amount is no option.
+@threshold.command(name="set", context_settings={"ignore_unknown_options": True})
+@click.argument("user_id")
+@click.argument("rule", type=click.Choice(tuple(LIMITS)))
+@click.argument("value")
+def set_threshold(user_id: str, rule: str, value: str) -> None:
+    """Let RULE begin at VALUE for this tenant."""
+    from cli.thresholds import require_tenant
+    from cli.thresholds import set_threshold as keep
+
+    engine = make_engine(load_settings(known_environment()).database_url or "")
+    require_tenant(engine, user_id)
+    print(f"{rule} of {user_id} begins at {keep(engine, user_id, rule, value):f}")
+
+
+@threshold.command(name="clear")
+@click.argument("user_id")
+@click.argument("rule", type=click.Choice(tuple(LIMITS)))
+def clear_threshold(user_id: str, rule: str) -> None:
+    """Let RULE begin where it does for everybody."""
+    from cli.thresholds import clear_threshold as forget
+
+    engine = make_engine(load_settings(known_environment()).database_url or "")
+    had = forget(engine, user_id, rule)
+    print(f"{rule} of {user_id} {'begins at the default again' if had else 'was at the default'}")
 
 
 @dash.command()

@@ -1,0 +1,61 @@
+"""`bin/dash threshold`: where a tenant's alert rules begin. Rows of dashboard.threshold, as the host may write them too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from sqlalchemy import Engine, text
+
+from shared.errors import DaybookError
+from shared.thresholds import LIMITS, AlertThresholds, threshold
+
+_TENANT = text("SELECT EXISTS (SELECT FROM dashboard.tenant WHERE tenant_id = :tenant_id)")
+_OWN = text("SELECT rule, value FROM dashboard.threshold WHERE tenant_id = :tenant_id")
+_SET = text("""
+    INSERT INTO dashboard.threshold (tenant_id, rule, value) VALUES (:tenant_id, :rule, :value)
+    ON CONFLICT (tenant_id, rule) DO UPDATE SET value = excluded.value
+""")
+_CLEAR = text("DELETE FROM dashboard.threshold WHERE tenant_id = :tenant_id AND rule = :rule")
+
+
+class UnknownTenant(DaybookError):
+    """The database has no tenant of this id. Mind upper and lower case."""
+
+
+class BadThreshold(DaybookError):
+    """The value makes no sense for the rule; the message says what would."""
+
+
+def require_tenant(engine: Engine, tenant_id: str) -> None:
+    """Raise UnknownTenant unless the database knows it."""
+    with engine.connect() as connection:
+        if not connection.execute(_TENANT, {"tenant_id": tenant_id}).scalar_one():
+            raise UnknownTenant(f"there is no tenant {tenant_id!r}")
+
+
+def listed(engine: Engine, tenant_id: str, defaults: AlertThresholds) -> Iterator[str]:
+    """One line a rule: its name, where it begins, whether that is the tenant's own, and what it does."""
+    with engine.connect() as connection:
+        own: dict[str, Decimal] = {row.rule: row.value for row in connection.execute(_OWN, {"tenant_id": tenant_id})}
+    for rule, limit in LIMITS.items():
+        value = own.get(rule, getattr(defaults, rule))
+        shown = "-" if value is None else f"{value.normalize():f}"
+        yield f"{rule:<23} {shown:>12}  {'own    ' if rule in own else 'default'}  {limit.text}"
+
+
+def set_threshold(engine: Engine, tenant_id: str, rule: str, value: str) -> Decimal:
+    """Give the tenant its own; effective at its next recalculation, which the row itself makes due."""
+    try:
+        begins = threshold(rule, value)
+    except ValueError as error:
+        raise BadThreshold(f"{rule} {error}") from None
+    with engine.begin() as connection:
+        connection.execute(_SET, {"tenant_id": tenant_id, "rule": rule, "value": begins})
+    return begins
+
+
+def clear_threshold(engine: Engine, tenant_id: str, rule: str) -> bool:
+    """Back to the default; false when the tenant had none of its own."""
+    with engine.begin() as connection:
+        return bool(connection.execute(_CLEAR, {"tenant_id": tenant_id, "rule": rule}).rowcount)
