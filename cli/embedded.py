@@ -6,9 +6,11 @@ daemonize, add system users and widen the permissions of parent directories.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -30,6 +32,8 @@ START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 15.0
 # PostgreSQL refuses to run as root; every Linux has this account, and it owns nothing else.
 UNPRIVILEGED = "nobody"
+# Below what Linux (32768) and macOS (49152) give to clients.
+_SERVER_PORTS = range(20_000, 32_000)
 
 
 class EmbeddedServiceFailed(Exception):
@@ -37,11 +41,15 @@ class EmbeddedServiceFailed(Exception):
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port of the loopback interface that nobody listens on, and that stays free while its server is restarted.
+
+    The kernel gives higher ports to clients: one of them would sit on a port that it cannot reach just then.
+    """
+    for port in random.sample(_SERVER_PORTS, k=100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise EmbeddedServiceFailed("there is no free port on 127.0.0.1")
 
 
 @dataclass(frozen=True, kw_only=True)
