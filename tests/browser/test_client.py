@@ -15,6 +15,7 @@ from tests.browser.stack import Stack
 from tests.tokens import token
 
 SOCKETS = re.compile(r"/ws/dashboard/")
+DASHBOARD = re.compile(r"/ws/dashboard/(?!notifications/)")
 CONNECT = """async (name) => {
     const { connect } = await import("/static/client.js");
     const seen = (window[name] = { versions: [], refreshed: 0, statuses: [] });
@@ -125,7 +126,7 @@ def test_a_laptop_that_wakes_finds_its_dead_socket_and_opens_another(stack: Stac
         route.on_message(lambda message: None if number in dead else server.send(message))
         server.on_message(lambda message: None if number in dead else route.send(message))
 
-    there.page.route_web_socket(SOCKETS, pass_through)
+    there.page.route_web_socket(DASHBOARD, pass_through)
     there.page.clock.install()
     there.context.add_cookies([cookie(stack, business)])
     there.page.reload()

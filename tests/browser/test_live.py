@@ -14,6 +14,7 @@ from tests.rows import add_tenant
 
 SCREEN_WITHIN_S = 2.0
 SOCKETS = re.compile(r"/ws/dashboard/")
+DASHBOARD = re.compile(r"/ws/dashboard/(?!notifications/)")
 
 
 def test_a_committed_row_changes_a_card_within_two_seconds(stack: Stack, visit: Open, business: str) -> None:
@@ -109,7 +110,7 @@ def test_a_socket_that_is_not_ours_is_not_tried_again(stack: Stack, visit: Open,
         opened.append(route)
         route.close(code=4403)
 
-    there.page.route_web_socket(SOCKETS, refuse)
+    there.page.route_web_socket(DASHBOARD, refuse)
     there.context.add_cookies([cookie(stack, business)])
     there.page.reload()
     expect(there.state).to_have_text("No access")
