@@ -1,0 +1,53 @@
+"""Alerts as their owner lives with them: seen at once, put aside in one tab and gone in the other, back when it is time."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Locator, expect
+
+from tests.browser.conftest import Open, Visit, utc_today
+from tests.browser.stack import Stack
+from tests.rows import Rows
+
+# "In a blink" and in time, on a machine that is shared.
+BLINK_S = 2.0
+WITHIN_S = 10.0
+
+
+def lose(stack: Stack, tenant_id: str) -> None:
+    """Today's profit falls below zero."""
+    with stack.database() as db:
+        Rows(db, tenant_id).expense(utc_today(), 5000)
+
+
+def critical(there: Visit) -> Locator:
+    return there.page.locator('#alerts [data-level="critical"]')
+
+
+def test_an_alert_appears_by_itself_and_an_acknowledgement_in_one_tab_is_seen_in_the_other(
+    stack: Stack, visit: Open, business: str
+) -> None:
+    one, two = visit(business), visit(business)
+    for there in (one, two):
+        there.expect_live()
+        expect(critical(there)).to_have_count(0)
+    lose(stack, business)
+    for there in (one, two):
+        expect(critical(there)).to_contain_text("Today's profit is -4,900.00 USD so far.", timeout=WITHIN_S * 1000)
+    one.page.get_by_role("button", name="Acknowledge: Today's profit").click()
+    expect(two.page.locator("#alerts .put-off")).to_contain_text("put aside", timeout=BLINK_S * 1000)
+    for there in (one, two):
+        expect(there.page.get_by_role("button", name="Acknowledge: Today's profit")).to_have_count(0)
+    one.page.reload()
+    one.expect_live()
+    expect(one.page.locator("#alerts .put-off")).to_contain_text("put aside")
+    expect(one.page.get_by_role("button", name="Acknowledge: Today's profit")).to_have_count(0)
+
+
+def test_a_snoozed_alert_is_put_aside(stack: Stack, visit: Open, business: str) -> None:
+    lose(stack, business)
+    there = visit(business)
+    there.expect_live()
+    there.page.get_by_role("button", name="Snooze: Today's profit").click()
+    there.page.get_by_role("button", name="4 hours").locator("visible=true").click()
+    expect(there.page.get_by_role("button", name="Snooze: Today's profit")).to_have_count(0)
+    expect(there.page.locator("#alerts .put-off")).to_contain_text("put aside")
