@@ -14,8 +14,9 @@ import redis
 
 from shared.keys import Keys
 
-# A task not taken up within this time expires in the queue, and the tenant is dispatched again.
-QUEUED_S = 25
+# A task not taken up within this time expires in the queue, and the tenant is dispatched again. So is one that was handed
+# to a worker which froze or died in that moment, before it could say so.
+QUEUED_S = 8
 COMPUTING_S = 5
 BREATH_S = 0.2
 # After a failure that another try may mend (a database or Redis away).
