@@ -16,7 +16,7 @@ EXACT = Context(prec=80, rounding=ROUND_HALF_UP, traps=[InvalidOperation, Divisi
 ZERO = Decimal(0)
 ONE = Decimal(1)
 # A third cannot be written down. What a division left beyond this place is no money, but it could tip a half cent.
-TRIM_PLACES = 12
+TRIM_PLACES = 20
 RATIO_PLACES = 4
 PERCENT_PLACES = 1
 _STEPS = tuple(ONE.scaleb(-places) for places in range(TRIM_PLACES + 1))
@@ -35,7 +35,7 @@ def finite(amount: Decimal) -> Decimal:
 
 
 def trim(amount: Decimal) -> Decimal:
-    """The amount without the artefacts of division (1e-12); for comparing, and before rounding."""
+    """The amount without the artefacts of division (1e-20); for comparing, and before rounding."""
     return finite(amount).quantize(_STEPS[TRIM_PLACES], context=EXACT)
 
 

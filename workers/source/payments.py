@@ -24,13 +24,14 @@ PAYMENTS = statement("""
 """)
 
 # On cash basis: what revenue did that money bring, without tax? Each allocation carries its invoice's share of tax, and
-# takes its invoice's rate. Rounding to 24 places makes the division keep as many: its error stays below any minor unit.
+# takes its invoice's rate. Rounding to 36 places makes the division keep as many: its error stays below what kpi/money.py
+# trims.
 ALLOCATIONS = statement("""
     SELECT a.tenant_id, p.paid_on AS day, money.currency,
            CASE WHEN own.rate IS NULL THEN i.issue_date END AS rate_date,
            sum(CASE WHEN i.total = 0 THEN 0
                     ELSE CASE p.kind WHEN 'refund' THEN -1 ELSE 1 END * money.factor
-                         * round(coalesce(l.amount, 'NaN') * (coalesce(i.total, 'NaN') - coalesce(i.tax, 0)), 24)
+                         * round(coalesce(l.amount, 'NaN') * (coalesce(i.total, 'NaN') - coalesce(i.tax, 0)), 36)
                          / i.total END) AS net
     FROM asked a
     CROSS JOIN LATERAL (

@@ -48,9 +48,13 @@ def test_money_is_rounded_half_up_to_the_minor_unit(amount: str, currency: str, 
 
 
 def test_a_half_cent_that_a_division_missed_by_a_hair_is_still_a_half_cent() -> None:
-    assert money(D("0.00499999999999999999"), "USD") == D("0.01")
+    assert money(D("0.00499999999999999999999999"), "USD") == D("0.01")
     assert money(sum([D(1) / 3] * 3, D(0)) / 200, "USD") == D("0.01")
-    assert trim(D("1E-20")) == 0
+    assert trim(D("1E-21")) == 0
+
+
+def test_an_exact_product_of_amount_and_rate_is_never_tipped_over_the_half() -> None:
+    assert money(D("0.0100") * D("0.499999999999"), "USD") == D("0.00")
 
 
 def test_nothing_is_ever_minus_zero() -> None:
