@@ -36,9 +36,7 @@ def main(arguments: list[str]) -> int:
     if failed:
         print(f"── failed: {', '.join(failed)}", flush=True)
     print("── tests", flush=True)
-    pytest = subprocess.run(
-        [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup", *arguments], cwd=ROOT, check=False
-    )
+    pytest = subprocess.run([sys.executable, "-m", "pytest", "-n", "2", *arguments], cwd=ROOT, check=False)
     return pytest.returncode or (1 if failed else 0)
 
 

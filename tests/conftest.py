@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import psycopg
@@ -19,6 +20,7 @@ from sqlalchemy import Engine
 
 from cli.embedded import Postgres, Valkey, free_port
 from shared.keys import Keys
+from tests.scheduling import Scheduling
 from tests.servers import WebServer
 from workers.database import make_engine
 from workers.migrate import migrate
@@ -66,6 +68,12 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["DAYBOOK_TEST_SERVICES"] = json.dumps([postgres.url(), valkey.url()])
     config.add_cleanup(stack.close)
     config.add_cleanup(lambda: os.environ.pop("DAYBOOK_TEST_SERVICES"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    """See tests/scheduling.py."""
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")

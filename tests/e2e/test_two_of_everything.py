@@ -17,9 +17,6 @@ from tests.stack import Stack
 from tests.tokens import bearer
 from workers.audit import Audit, Finding
 
-# Beside the other stacks this one would be measured, and they by it.
-pytestmark = pytest.mark.xdist_group("faults")
-
 TENANTS = [f"t{number}" for number in range(12)]
 SLOT_S = 10
 ROUNDS = 3

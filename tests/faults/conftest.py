@@ -19,13 +19,6 @@ LONG = os.environ.get("DAYBOOK_LONG") == "1"
 Measured = Callable[[int, float], None]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fault tests run one after another, in one process: two stacks at once would measure each other."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("faults"))
-
-
 @pytest.fixture(scope="session")
 def common_stack() -> Iterator[Stack]:
     """As in production; modules share it."""
