@@ -23,7 +23,10 @@ GRACE_S = 8.0
 def record(directory: Path, name: str, pid: int) -> None:
     """Note that `name` runs as `pid`, the leader of its process group."""
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / name).write_text(f"{_boot()} {pid} {_started(pid)}")
+    # In one step: who reads it meanwhile finds the old record or the new one, never half of one.
+    written = directory.with_name(f"{name}.pid")
+    written.write_text(f"{_boot()} {pid} {_started(pid)}")
+    written.replace(directory / name)
 
 
 def forget(directory: Path, name: str) -> None:

@@ -111,7 +111,8 @@ def test_a_full_redis_is_read_and_writes_again_when_there_is_room(
 def test_killed_subscriptions_are_made_again(stack: Stack, watch: Watch, measured: Measured) -> None:
     slowest = 0.0
     for _ in range(5):
-        assert stack.redis.client_kill_filter(_type="pubsub") > 0
+        # The subscription of a moment ago may have been what the clients recovered without.
+        eventually(lambda: stack.redis.client_kill_filter(_type="pubsub") > 0)
         slowest = max(slowest, watch.recovered(within_s=5.0))
     measured(9, slowest)
     watch.assert_stayed_connected()
