@@ -34,6 +34,9 @@ STOP_TIMEOUT_S = 15.0
 UNPRIVILEGED = "nobody"
 # Below what Linux (32768) and macOS (49152) give to clients.
 _SERVER_PORTS = range(20_000, 32_000)
+# Whatever seeds the common generator must not make two processes choose the same.
+_RANDOM = random.SystemRandom()
+_given: set[int] = set()
 
 
 class EmbeddedServiceFailed(Exception):
@@ -41,14 +44,17 @@ class EmbeddedServiceFailed(Exception):
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listens on, and that stays free while its server is restarted.
+    """A TCP port of the loopback interface that nobody listens on, that stays free while its server is restarted, and that
+    this process was not given before.
 
     The kernel gives higher ports to clients: one of them would sit on a port that it cannot reach just then.
     """
-    for port in random.sample(_SERVER_PORTS, k=100):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
+    for port in _RANDOM.sample(_SERVER_PORTS, k=100):
+        if port not in _given:
+            with socket.socket() as probe, contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                _given.add(port)
+                return port
     raise EmbeddedServiceFailed("there is no free port on 127.0.0.1")
 
 
