@@ -44,8 +44,6 @@ task_track_started = False
 
 worker_enable_remote_control = False
 worker_send_task_events = False
-worker_soft_shutdown_timeout = 2.0
-worker_enable_soft_shutdown_on_idle = False
 worker_hijack_root_logger = False
 worker_cancel_long_running_tasks_on_connection_loss = False
 

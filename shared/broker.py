@@ -27,6 +27,7 @@ def celery_options(settings: Settings) -> dict[str, Any]:
     """Transport options for broker and result backend, under the key prefix that Daybook's own keys have.
 
     unacked_restore_*: kombu looks for tasks of dead workers each second; by default that takes minutes.
+    unacked_mutex_expire: whoever dies while it looks keeps others from looking for so long; by default five minutes.
     queue_order_strategy: take the queues in the order in which a worker names them.
     """
     options: dict[str, Any] = {
@@ -34,6 +35,7 @@ def celery_options(settings: Settings) -> dict[str, Any]:
         "visibility_timeout": VISIBILITY_TIMEOUT_S,
         "unacked_restore_interval": 1,
         "unacked_restore_throttle": 1,
+        "unacked_mutex_expire": 5,
         "queue_order_strategy": "priority",
         "socket_timeout": 5.0,
         "socket_connect_timeout": 2.0,

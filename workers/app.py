@@ -20,6 +20,7 @@ from shared.settings import Settings
 from shared.store import SnapshotReader, SnapshotWriter
 from workers.alerts import AlertKeeper
 from workers.database import make_engine
+from workers.ending import ends_in_time
 from workers.pace import Pace
 from workers.source import Source
 
@@ -37,6 +38,7 @@ def load_settings() -> Settings:
 settings = load_settings()
 app = Celery("daybook", include=["workers.tasks", "workers.alert_tasks"])
 app.config_from_object("celeryconfig")
+ends_in_time(app)
 
 
 @signals.setup_logging.connect

@@ -89,7 +89,6 @@ class Stack:
     def _start(self, command: tuple[str, ...]) -> subprocess.Popen[bytes]:
         environment = {
             **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
-            "REMAP_SIGTERM": "SIGQUIT",
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,
             "DASHBOARD_KEY_PREFIX": self.keys.prefix,

@@ -39,6 +39,12 @@ def command(stack: Stack, tenant_id: str) -> str:
     return task_id
 
 
+def taken_up(stack: Stack, task_id: str) -> None:
+    """Returns when a worker is in the middle of the task; others may wait for the lock as well."""
+    eventually(lambda: stack.redis.exists(stack.keys.attempts(task_id)))
+    somebody_waits(stack)
+
+
 def result(stack: Stack, task_id: str) -> Any:
     """What a task returned, None as long as it has not."""
     found = stack.redis.get(f"{stack.keys.prefix}:celery:celery-task-meta-{task_id}")
@@ -50,7 +56,7 @@ def test_a_command_that_was_lost_with_its_worker_is_delivered_again(
 ) -> None:
     with locked(stack):
         task_id = command(stack, watch.tenant)
-        somebody_waits(stack)
+        taken_up(stack, task_id)
         stack.kill("worker")
     started = time.monotonic()
     stack.start("worker")
@@ -64,7 +70,7 @@ def test_what_a_worker_frozen_beyond_its_time_had_read_is_refused(
 ) -> None:
     with locked(stack):
         late = command(stack, watch.tenant)
-        somebody_waits(stack)
+        taken_up(stack, late)
         stack.signal("worker", signal.SIGSTOP)
     frozen_at = time.monotonic()
     stack.sale(watch.tenant)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
 import uuid
+from collections.abc import Iterator
 
 import psutil
 
@@ -18,6 +20,16 @@ from tests.stack import Stack
 BACKOFF_S = 0.5
 READY = " ready."
 SENT = 600 if LONG else 120
+
+
+@contextlib.contextmanager
+def refusing_writes(stack: Stack) -> Iterator[None]:
+    """As on a full disk, or a server that lost its replicas."""
+    stack.redis.config_set("min-replicas-to-write", 1)
+    try:
+        yield
+    finally:
+        stack.redis.config_set("min-replicas-to-write", 0)
 
 
 def test_a_killed_listener_loses_nothing(stack: Stack, watch: Watch, measured: Measured) -> None:
@@ -104,3 +116,15 @@ def test_a_worker_that_is_told_to_stop_while_it_computes_gives_its_task_back(sta
         assert stack.stop("worker", signal.SIGTERM) < 10.0
     stack.start("worker")
     watch.converged(within_s=10.0)
+
+
+def test_a_worker_that_cannot_go_on_ends_even_if_its_child_does_not(stack: Stack, watch: Watch) -> None:
+    stack.stop("worker")
+    worker = stack.start("worker", stack.procfile["worker"].replace("-A workers", "-A tests.faults.hooked"))
+    stack.celery.send_task("tests.endless", queue="commands")
+    eventually(lambda: stack.redis.exists("tests:endless"), within_s=20.0)
+    with refusing_writes(stack):
+        eventually(lambda: "Unrecoverable error" in stack.log("worker"))
+        worker.wait(10.0)
+    watch.recovered(within_s=15.0)
+    watch.assert_stayed_connected()
