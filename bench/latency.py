@@ -4,9 +4,10 @@
 
 Every process of the Procfile runs for real; clients and writer are one more process on the same machine. An answer is the
 first message that shows what was committed, at every socket of the tenant. Milliseconds from just before COMMIT is sent,
-or the request, to the message in the client's hands. Three rounds of freshness, side by side: in peace; while somebody
-writes --rows rows a second into a table that is none of Daybook's (what the writing itself costs the machine); and while
-one tenant writes them into its invoices.
+or the request, to the message in the client's hands. Four rounds of freshness, side by side: in peace; while somebody
+writes --rows rows a second into a table that is none of Daybook's (what the writing itself costs the machine); while one
+tenant writes them into its invoices; and while somebody writes elsewhere and reads that tenant's facts as often as it was
+computed before, outside of Daybook (what the machine has left when so much is written and read on it).
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from bench.machine import load_note, percentile, product
 from tests.servers import eventually
 from tests.stack import Stack
 from tests.tokens import bearer
+from workers.database import make_engine
+from workers.source import Source
 
 WITHIN_S = 20.0
 SALE = """
@@ -140,6 +143,16 @@ def write_without_rest(url: str, statement: str, tenant_id: str, per_s: int, sto
         written.put((number, time.perf_counter() - begin, time.perf_counter()))
 
 
+def read_without_rest(url: str, tenant_id: str, per_s: float, stop: Event) -> None:
+    """Everything that a computation of the tenant reads, so often; a process of its own, as a worker is."""
+    source = Source(make_engine(url))
+    begin = time.perf_counter()
+    for number in itertools.count():
+        if stop.wait(max(0.0, begin + number / per_s - time.perf_counter())):
+            break
+        source.load([tenant_id])
+
+
 async def beside(
     stack: Stack,
     db: psycopg.AsyncConnection[Any],
@@ -147,8 +160,9 @@ async def beside(
     tenants: Sequence[str],
     options: Any,
     statement: str,
-) -> list[float]:
-    """Freshness of the other tenants while the first writes without rest; prints what becomes of the first."""
+) -> tuple[list[float], float]:
+    """Freshness of the other tenants while the first writes without rest, and how often that one was computed a second;
+    prints what becomes of the first."""
     hot, others = tenants[0], tenants[1:]
     spawn = multiprocessing.get_context("spawn")
     stop, written = spawn.Event(), spawn.Queue()
@@ -163,18 +177,18 @@ async def beside(
     rows, seconds, ended = await asyncio.to_thread(written.get, timeout=WITHIN_S)
     writer.join()
     print(f"  written: {rows / seconds:,.0f} rows a second, one a transaction")
+    computed = (screens.revisions[hot] - revision) / seconds
     if statement == SALE:
         expected = before + rows
         late = [
             0.0 if screens.pending[client] >= expected else await asyncio.wait_for(seen, WITHIN_S)
             for client, seen in zip(screens.clients[hot], screens.expect(hot, expected, ended), strict=True)
         ]
-        computed = screens.revisions[hot] - revision
         print(
-            f"  the busy tenant: {computed / seconds:.1f} computations a second, its final state on every socket"
+            f"  the busy tenant: {computed:.1f} computations a second, its final state on every socket"
             f" {1000 * max(late):,.0f} ms after its last commit"
         )
-    return answers
+    return answers, computed
 
 
 def report(what: str, answers: list[float]) -> float:
@@ -204,11 +218,21 @@ async def measure(stack: Stack, options: argparse.Namespace) -> None:
             f"commit → message, {options.tenants} tenants, {len(clients)} sockets, {options.commits} commits a second"
         )
         report(what, await commits(db, screens, tenants, options))
-        answers = await beside(stack, db, screens, tenants, options, ELSEWHERE)
+        answers, _ = await beside(stack, db, screens, tenants, options, ELSEWHERE)
         alone = report("the same while the machine writes elsewhere", answers)
-        answers = await beside(stack, db, screens, tenants, options, SALE)
+        answers, computed = await beside(stack, db, screens, tenants, options, SALE)
         busy = report("the same while one tenant writes without rest", answers)
-        print(f"  the others' p99: × {busy / alone:.2f}")
+        spawn = multiprocessing.get_context("spawn")
+        stop = spawn.Event()
+        arguments = (stack.database_url, tenants[0], computed, stop)
+        reader = spawn.Process(target=read_without_rest, args=arguments, daemon=True)
+        reader.start()
+        answers, _ = await beside(stack, db, screens, tenants, options, ELSEWHERE)
+        stop.set()
+        laden = report("the same while the machine writes and reads as much elsewhere", answers)
+        print(
+            f"  the others' p99: × {busy / alone:.2f} of writing elsewhere, × {busy / laden:.2f} of writing and reading"
+        )
     for client in clients:
         client.leave()
 
