@@ -6,6 +6,7 @@ Only the greenlet that serves the client touches it, so writes never interleave;
 from __future__ import annotations
 
 import contextlib
+import random
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -22,11 +23,14 @@ LAST_WORDS_BUFFER_BYTES = 4 * SEND_BUFFER_BYTES
 # A socket counts as writable when a third of its buffer is free: that much always fits, the kernel's own share included.
 PIECE_BYTES = SEND_BUFFER_BYTES // 4
 RECEIVE_BYTES = 16 * 1024
+# Clients stop reading together when a network breaks. They are given up, and looked at, spread over a while, so that those
+# who read do not wait for all of them at once.
 WRITE_DEADLINE_S = 5.0
+SPREAD = 0.2
 # How long a client may take to close its side; half of it when the process is to end.
 PARTING_S = 1.0
 # How soon a blocked write notices that the process is to end.
-SLICE_S = 0.2
+SLICE_S = (0.2, 0.5)
 
 
 class ClientGone(DaybookError):
@@ -34,11 +38,15 @@ class ClientGone(DaybookError):
 
 
 class TooSlow(DaybookError):
-    """A write did not finish in WRITE_DEADLINE_S: the client does not read. Close the connection."""
+    """A write did not finish in WRITE_DEADLINE_S or a little less: the client does not read. Close the connection."""
 
 
 def _never() -> bool:
     return False
+
+
+def _write_deadline() -> float:
+    return time.monotonic() + WRITE_DEADLINE_S * random.uniform(1 - SPREAD, 1)  # noqa: S311 (no secret)
 
 
 class Connection:
@@ -97,7 +105,7 @@ class Connection:
 
         Raises TooSlow when the client has not made room for all of them in WRITE_DEADLINE_S.
         """
-        deadline = time.monotonic() + WRITE_DEADLINE_S
+        deadline = _write_deadline()
         for start in range(0, len(data), PIECE_BYTES):
             self._wait_writable(deadline)
             yield data[start : start + PIECE_BYTES]
@@ -105,7 +113,7 @@ class Connection:
     def send(self, data: bytes) -> None:
         """Write all of `data`; raises TooSlow or ClientGone, and then nothing more may be written."""
         rest = self._push(memoryview(data))
-        deadline = time.monotonic() + WRITE_DEADLINE_S if rest else 0.0
+        deadline = _write_deadline() if rest else 0.0
         while rest:
             try:
                 self._wait_writable(deadline)
@@ -152,7 +160,7 @@ class Connection:
     def _wait_writable(self, deadline: float) -> None:
         while (left_s := deadline - time.monotonic()) > 0:
             try:
-                wait_write(self._socket.fileno(), timeout=min(left_s, SLICE_S))
+                wait_write(self._socket.fileno(), timeout=min(left_s, random.uniform(*SLICE_S)))  # noqa: S311
                 return
             except TimeoutError:
                 if self._hurry():
