@@ -20,7 +20,7 @@ def ends_in_time(app: Celery) -> None:
     app.steps["worker"].add(EndInTime)
 
 
-class EndInTime(bootsteps.StartStopStep):
+class EndInTime(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
     """Part of a worker; all parts are told that it closes before the first of them is stopped."""
 
     def close(self, worker: object) -> None:
