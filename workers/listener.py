@@ -27,6 +27,7 @@ from shared.notices import Notice, encode_notice
 from shared.redis_client import connect as connect_redis
 from workers import changes
 from workers.app import app, settings
+from workers.batches import Batches
 from workers.database import STATEMENT_TIMEOUT_MS, dsn
 from workers.pace import QUEUED_S, Pace
 
@@ -38,9 +39,6 @@ BUSY_POLL_S = 0.005
 BEAT_S = 1.0
 # More than this waits its turn in PostgreSQL, where it costs nothing, rather than in the queue.
 MOST_AT_ONCE = 2000
-TENANTS_PER_TASK = 20
-# Who is due again so soon writes without rest, and may have much to compute: nobody else waits in one task with him.
-RESTLESS_S = 2.0
 RECONNECT_S = (0.2, 5.0)
 HUNG_S = 10.0
 
@@ -54,7 +52,7 @@ class Listener:
         self._keys = keys
         self._celery = celery
         self._pace = Pace(client, keys)
-        self._sent_at: dict[str, float] = {}
+        self._batches = Batches()
         self._next_beat = 0.0
         self._last_step = time.monotonic()
         self.stopping = threading.Event()
@@ -135,7 +133,7 @@ class Listener:
         claimed: list[str] = []
         try:
             claimed = self._pace.claim(due)
-            for tenant_ids in self._tasks(claimed):
+            for tenant_ids in self._batches.split(claimed, now=time.monotonic()):
                 self._celery.send_task(
                     "dashboard.recalculate",
                     args=[tenant_ids],
@@ -150,16 +148,6 @@ class Listener:
             with contextlib.suppress(redis.RedisError):  # the keys expire by themselves, only later
                 self._pace.failed(claimed)
             self.stopping.wait(RECONNECT_S[0])
-
-    def _tasks(self, tenant_ids: list[str]) -> list[list[str]]:
-        """The tenants of each task to send."""
-        now = time.monotonic()
-        self._sent_at = {t: at for t, at in self._sent_at.items() if now - at < RESTLESS_S}
-        restless = [tenant_id for tenant_id in tenant_ids if tenant_id in self._sent_at]
-        calm = [tenant_id for tenant_id in tenant_ids if tenant_id not in self._sent_at]
-        self._sent_at.update(dict.fromkeys(tenant_ids, now))
-        batches = [calm[start : start + TENANTS_PER_TASK] for start in range(0, len(calm), TENANTS_PER_TASK)]
-        return [*batches, *([tenant_id] for tenant_id in restless)]
 
 
 def main() -> None:

@@ -1,0 +1,25 @@
+"""Which due tenants share a task: one set of statements serves twenty, but nobody waits for one that writes without rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+TENANTS_PER_TASK = 20
+# Who is due again so soon writes without rest, and may have much to compute.
+RESTLESS_S = 2.0
+
+
+class Batches:
+    """Remembers who was sent lately; one for each listener."""
+
+    def __init__(self) -> None:
+        self._sent_at: dict[str, float] = {}
+
+    def split(self, tenant_ids: Sequence[str], *, now: float) -> list[list[str]]:
+        """The tenants of each task, `now` on a steady clock in seconds: the restless alone and last."""
+        self._sent_at = {tenant_id: at for tenant_id, at in self._sent_at.items() if now - at < RESTLESS_S}
+        calm = [tenant_id for tenant_id in tenant_ids if tenant_id not in self._sent_at]
+        restless = [tenant_id for tenant_id in tenant_ids if tenant_id in self._sent_at]
+        self._sent_at.update(dict.fromkeys(tenant_ids, now))
+        batches = [calm[start : start + TENANTS_PER_TASK] for start in range(0, len(calm), TENANTS_PER_TASK)]
+        return [*batches, *([tenant_id] for tenant_id in restless)]
