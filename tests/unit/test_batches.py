@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workers.batches import RESTLESS_S, TENANTS_PER_TASK, Batches
+from workers.batches import MOST_ALONE, RESTLESS_S, TENANTS_PER_TASK, Batches
 
 MANY = [f"t{number}" for number in range(2 * TENANTS_PER_TASK + 1)]
 
@@ -19,6 +19,16 @@ def test_nobody_waits_for_a_tenant_that_writes_without_rest() -> None:
     assert batches.split(["busy", "a", "b"], now=RESTLESS_S / 2) == [["a", "b"], ["busy"]]
     assert batches.split(["busy", "once"], now=RESTLESS_S * 1.1) == [["once"], ["busy"]]
     assert batches.split(["busy", "a"], now=RESTLESS_S * 9) == [["busy", "a"]]
+
+
+def test_many_that_write_without_rest_share_tasks_with_each_other() -> None:
+    batches = Batches()
+    batches.split(MANY, now=0.0)
+    few = MANY[:MOST_ALONE]
+    assert batches.split(few, now=0.1) == [[tenant_id] for tenant_id in few]
+    assert batches.split(["calm", *MANY], now=0.2) == [
+        ["calm"], MANY[:TENANTS_PER_TASK], MANY[TENANTS_PER_TASK:-1], MANY[-1:],
+    ]  # fmt: skip
 
 
 def test_nothing_due_is_no_task() -> None:
