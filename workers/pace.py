@@ -7,8 +7,11 @@ two listeners send it once, and a key whose owner died expires.
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import redis
 
@@ -17,7 +20,9 @@ from shared.keys import Keys
 # A task not taken up within this time expires in the queue, and the tenant is dispatched again. So is one that was handed
 # to a worker which froze or died in that moment, before it could say so.
 QUEUED_S = 8
+# As long as a computation goes on it renews its hold, so that this is only how long a dead worker's lasts.
 COMPUTING_S = 5
+RENEW_EVERY_S = 1.5
 BREATH_S = 0.2
 # After a failure that another try may mend (a database or Redis away).
 RETRY_S = 1.0
@@ -60,9 +65,27 @@ class Pace:
             claimed += [t for t, holder in zip(doubtful, holders, strict=True) if holder == self._owner.encode()]
         return claimed
 
-    def computing(self, tenant_ids: Sequence[str]) -> None:
-        """A worker has taken the tenants up: changes from now on are another computation's."""
+    @contextmanager
+    def computing(self, tenant_ids: Sequence[str]) -> Iterator[None]:
+        """While a worker computes the tenants nobody else does, however long it takes: changes from now on are another
+        computation's."""
         self._hold(tenant_ids, COMPUTING_S)
+        finished = threading.Event()
+        renewal = threading.Thread(target=self._renew, args=(tenant_ids, finished), daemon=True)
+        renewal.start()
+        try:
+            yield
+        finally:
+            finished.set()
+            # It may be in the middle of a renewal, which must not come after what its caller says next.
+            renewal.join()
+
+    def _renew(self, tenant_ids: Sequence[str], finished: threading.Event) -> None:
+        while not finished.wait(RENEW_EVERY_S):
+            with contextlib.suppress(
+                redis.RedisError
+            ):  # then the keys expire, and others may compute the tenants as well
+                self._hold(tenant_ids, COMPUTING_S)
 
     def done(self, tenant_ids: Sequence[str]) -> None:
         """The tenants are computed: after a breath they may be dispatched again."""

@@ -41,20 +41,20 @@ def recalculate(self: Task, tenant_ids: list[str]) -> dict[str, Any]:
     started = time.monotonic()
     held = resources()
     try:
-        held.pace.computing(tenant_ids)
-        outcomes = isolation.guarded(
-            self.request.id,
-            tenant_ids,
-            batch_size=BATCH_SIZE,
-            client=held.redis,
-            keys=held.keys,
-            compute=lambda ids: recalculate_tenants(
-                ids, source=held.source, writer=held.writer, alerts=held.alerts, now=lambda: datetime.now(UTC)
-            ),
-            report_failure=lambda tenant_id, reason: report_failure(
-                tenant_id, reason, writer=held.writer, alerts=held.alerts
-            ),
-        )
+        with held.pace.computing(tenant_ids):
+            outcomes = isolation.guarded(
+                self.request.id,
+                tenant_ids,
+                batch_size=BATCH_SIZE,
+                client=held.redis,
+                keys=held.keys,
+                compute=lambda ids: recalculate_tenants(
+                    ids, source=held.source, writer=held.writer, alerts=held.alerts, now=lambda: datetime.now(UTC)
+                ),
+                report_failure=lambda tenant_id, reason: report_failure(
+                    tenant_id, reason, writer=held.writer, alerts=held.alerts
+                ),
+            )
         held.pace.done(tenant_ids)
         held.pace.left_out([outcome.tenant_id for outcome in outcomes if outcome.reason == isolation.POISON])
     except (SourceUnavailable, StoreUnavailable, redis.RedisError) as error:

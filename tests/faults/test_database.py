@@ -106,6 +106,8 @@ def test_frozen_backends_are_given_up_and_replaced(stack: Stack, watch: Watch, m
 
 
 def test_a_locked_table_delays_its_readers_and_nobody_else(stack: Stack, watch: Watch, measured: Measured) -> None:
+    # One of the two worker children is to wait; what the other tenant has still due would take the second one.
+    eventually(lambda: stack.db.execute("SELECT FROM dashboard.change").fetchall() == [])
     with locked(stack):
         stack.sale(watch.tenant)
         somebody_waits(stack)

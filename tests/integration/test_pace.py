@@ -13,7 +13,7 @@ from cli.embedded import Valkey, free_port
 from shared.keys import Keys
 from shared.redis_client import connect
 from tests.servers import eventually
-from workers.pace import Pace
+from workers.pace import COMPUTING_S, Pace
 
 
 @pytest.fixture
@@ -45,6 +45,21 @@ def test_a_claim_holds_for_everyone_until_the_tenant_is_done(valkey: redis.Redis
     ours, another = Pace(valkey, keys), Pace(valkey, keys)
     assert ours.claim(["t1", "t2"]) == ["t1", "t2"]
     assert another.claim(["t1", "t3"]) == ["t3"]
-    ours.computing(["t1"])
+    with ours.computing(["t1"]):
+        assert another.claim(["t1"]) == []
     ours.done(["t1"])
     eventually(lambda: another.claim(["t1"]) == ["t1"], within_s=2.0)
+
+
+def test_a_long_computation_keeps_its_hold_and_a_dead_one_loses_it(
+    valkey: redis.Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.pace.RENEW_EVERY_S", 0.05)
+    pace = Pace(valkey, keys)
+    with pace.computing(["t1"]):
+        # What a worker leaves that dies now; its renewals keep it up for as long as it lives.
+        assert 0 < valkey.pttl(keys.pace("t1")) <= COMPUTING_S * 1000
+        valkey.delete(keys.pace("t1"))
+        eventually(lambda: valkey.exists(keys.pace("t1")), within_s=2.0)
+    valkey.delete(keys.pace("t1"))
+    assert pace.claim(["t1"]) == ["t1"]
