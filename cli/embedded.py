@@ -29,6 +29,8 @@ from cli import processes
 from cli.local import write_private
 
 START_TIMEOUT_S = 30.0
+# PostgreSQL's own words, in the C locale that we give it.
+SESSIONS_LEFT = "pre-existing shared memory block"
 STOP_TIMEOUT_S = 15.0
 # PostgreSQL refuses to run as root; every Linux has this account, and it owns nothing else.
 UNPRIVILEGED = "nobody"
@@ -186,12 +188,22 @@ class Postgres:
         return self.process
 
     def wait(self) -> None:
-        """Until the server answers."""
+        """Until the server answers. Sessions of one that was killed let no other start for as long as they have not noticed:
+        then it is started again."""
 
         def answers() -> None:
             psycopg.connect(self.url(), connect_timeout=2).close()
 
-        _wait("PostgreSQL", self.process, self.log, answers, psycopg.OperationalError)
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while True:
+            try:
+                _wait("PostgreSQL", self.process, self.log, answers, psycopg.OperationalError)
+                return
+            except EmbeddedServiceFailed as error:
+                if SESSIONS_LEFT not in str(error) or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.1)
+            self.spawn()
 
     def stop(self) -> None:
         """Fast shutdown: sessions are ended, data is flushed."""

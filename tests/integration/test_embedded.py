@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import pwd
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +14,8 @@ import psycopg
 import pytest
 import redis
 
-from cli.embedded import EmbeddedServiceFailed, Postgres, Valkey, free_port, unprivileged_account
+from cli.embedded import SESSIONS_LEFT, EmbeddedServiceFailed, Postgres, Valkey, free_port, unprivileged_account
+from tests.servers import eventually
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become someone else")
 SMALL = ("fsync=off", "shared_buffers=16MB")
@@ -54,6 +57,24 @@ def test_it_keeps_its_data_over_a_stop_and_over_a_kill(postgres: Postgres) -> No
     postgres.process.wait()
     postgres.start()
     assert remembered(postgres) == [1, 2]
+
+
+def test_it_starts_again_as_soon_as_the_sessions_of_a_killed_one_are_gone(postgres: Postgres) -> None:
+    remember(postgres, 1)
+    assert postgres.process is not None
+    with psycopg.connect(postgres.url()) as connection:
+        session = connection.execute("SELECT pg_backend_pid()").fetchone()
+        assert session is not None
+        os.kill(session[0], signal.SIGSTOP)
+        postgres.process.kill()
+        postgres.process.wait()
+        refused = postgres.log.read_text().count(SESSIONS_LEFT)
+        starting = threading.Thread(target=postgres.start)
+        starting.start()
+        eventually(lambda: postgres.log.read_text().count(SESSIONS_LEFT) > refused)
+        os.kill(session[0], signal.SIGCONT)
+        starting.join()
+    assert remembered(postgres) == [1]
 
 
 def test_only_the_right_password_is_let_in(postgres: Postgres) -> None:
