@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import signal
@@ -62,7 +63,7 @@ def test_it_keeps_its_data_over_a_stop_and_over_a_kill(postgres: Postgres) -> No
 def test_it_starts_again_as_soon_as_the_sessions_of_a_killed_one_are_gone(postgres: Postgres) -> None:
     remember(postgres, 1)
     assert postgres.process is not None
-    with psycopg.connect(postgres.url()) as connection:
+    with contextlib.closing(psycopg.connect(postgres.url())) as connection:
         session = connection.execute("SELECT pg_backend_pid()").fetchone()
         assert session is not None
         os.kill(session[0], signal.SIGSTOP)
