@@ -60,6 +60,14 @@ def test_it_keeps_its_data_over_a_stop_and_over_a_kill(postgres: Postgres) -> No
     assert remembered(postgres) == [1, 2]
 
 
+def wake_once_refused(server: Postgres, session: int) -> None:
+    """Let a frozen session notice that its server is gone, once that has kept another one from starting."""
+    try:
+        eventually(lambda: SESSIONS_LEFT in server.log.read_text())
+    finally:
+        os.kill(session, signal.SIGCONT)
+
+
 def test_it_starts_again_as_soon_as_the_sessions_of_a_killed_one_are_gone(postgres: Postgres) -> None:
     remember(postgres, 1)
     assert postgres.process is not None
@@ -69,12 +77,10 @@ def test_it_starts_again_as_soon_as_the_sessions_of_a_killed_one_are_gone(postgr
         os.kill(session[0], signal.SIGSTOP)
         postgres.process.kill()
         postgres.process.wait()
-        refused = postgres.log.read_text().count(SESSIONS_LEFT)
-        starting = threading.Thread(target=postgres.start)
-        starting.start()
-        eventually(lambda: postgres.log.read_text().count(SESSIONS_LEFT) > refused)
-        os.kill(session[0], signal.SIGCONT)
-        starting.join()
+        waking = threading.Thread(target=wake_once_refused, args=(postgres, session[0]))
+        waking.start()
+        postgres.start()
+        waking.join()
     assert remembered(postgres) == [1]
 
 
