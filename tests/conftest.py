@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -125,3 +126,15 @@ def web(services: Services) -> Iterator[WebServer]:
     """A running web process that tests share; each uses tenants of its own."""
     with WebServer(services.redis_url, Keys(f"w{uuid.uuid4().hex[:12]}")) as server:
         yield server
+
+
+@pytest.fixture
+def own_valkey(tmp_path: Path) -> Iterator[Valkey]:
+    """A server of the test's own, which it may kill or freeze; what was written is kept."""
+    server = Valkey(data_dir=tmp_path / "valkey", port=free_port(), options=("--appendfsync", "always"))
+    server.start()
+    yield server
+    assert server.process
+    if server.process.poll() is None:
+        server.process.send_signal(signal.SIGCONT)
+    server.stop()

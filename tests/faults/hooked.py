@@ -15,7 +15,7 @@ from workers.app import app, resources
 from workers.facts import TenantFacts
 from workers.kpi.dashboard import Dashboard, dashboard
 
-POISON = os.environ.get("POISON")
+POISON = os.environ.get("POISON", "poison")
 ENDLESS = "tests:endless"
 
 if visibility_s := os.environ.get("VISIBILITY_S"):

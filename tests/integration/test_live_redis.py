@@ -7,11 +7,10 @@ import json
 import signal
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from cli.embedded import Valkey, free_port
+from cli.embedded import Valkey
 from shared.keys import Keys
 from shared.store import SnapshotWriter
 from shared.versions import Version
@@ -19,17 +18,6 @@ from tests.live import Events, Socket, Wire, slowed_by, upgrade
 from tests.proxy import Proxy
 from tests.servers import WebServer, eventually
 from tests.tokens import token
-
-
-@pytest.fixture
-def own_valkey(tmp_path: Path) -> Iterator[Valkey]:
-    server = Valkey(data_dir=tmp_path / "valkey", port=free_port(), options=("--appendfsync", "always"))
-    server.start()
-    yield server
-    assert server.process
-    if server.process.poll() is None:
-        server.process.send_signal(signal.SIGCONT)
-    server.stop()
 
 
 @pytest.fixture

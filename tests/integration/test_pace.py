@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import redis
 
-from cli.embedded import Valkey, free_port
+from cli.embedded import Valkey
 from shared.keys import Keys
 from shared.redis_client import connect
 from tests.servers import eventually
 from workers.pace import COMPUTING_S, Pace
-
-
-@pytest.fixture
-def own_valkey(tmp_path: Path) -> Iterator[Valkey]:
-    server = Valkey(data_dir=tmp_path / "valkey", port=free_port())
-    server.start()
-    yield server
-    assert server.process
-    server.process.send_signal(signal.SIGCONT)
-    server.stop()
 
 
 def test_a_claim_that_a_frozen_redis_grants_too_late_is_taken_by_who_made_it(own_valkey: Valkey, keys: Keys) -> None:

@@ -6,29 +6,17 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 import requests
 
-from cli.embedded import Valkey, free_port
+from cli.embedded import Valkey
 from shared.keys import Keys
 from tests.servers import WebServer, eventually
 from tests.tokens import bearer
 
 REALTIME = "/api/dashboard/realtime/aggregate/"
 RECALCULATE = "/api/dashboard/realtime/recalculate/"
-
-
-@pytest.fixture
-def own_valkey(tmp_path: Path) -> Iterator[Valkey]:
-    server = Valkey(data_dir=tmp_path / "valkey", port=free_port())
-    server.start()
-    yield server
-    assert server.process
-    if server.process.poll() is None:
-        server.process.send_signal(signal.SIGCONT)
-    server.stop()
 
 
 @pytest.fixture
