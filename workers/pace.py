@@ -11,7 +11,6 @@ import contextlib
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 
 import redis
 
@@ -65,7 +64,7 @@ class Pace:
             claimed += [t for t, holder in zip(doubtful, holders, strict=True) if holder == self._owner.encode()]
         return claimed
 
-    @contextmanager
+    @contextlib.contextmanager
     def computing(self, tenant_ids: Sequence[str]) -> Iterator[None]:
         """While a worker computes the tenants nobody else does, however long it takes: changes from now on are another
         computation's."""
@@ -82,9 +81,8 @@ class Pace:
 
     def _renew(self, tenant_ids: Sequence[str], finished: threading.Event) -> None:
         while not finished.wait(RENEW_EVERY_S):
-            with contextlib.suppress(
-                redis.RedisError
-            ):  # then the keys expire, and others may compute the tenants as well
+            # Without Redis the keys expire, and others may compute the tenants as well: the older result is refused.
+            with contextlib.suppress(redis.RedisError):
                 self._hold(tenant_ids, COMPUTING_S)
 
     def done(self, tenant_ids: Sequence[str]) -> None:
