@@ -11,7 +11,7 @@ from tests.faults.watch import Watch
 from tests.servers import eventually
 from tests.stack import Stack
 
-# Twice the tick of a beat: at the tick's own length two ticks may share a slot, and the next is ten seconds away, which counts as late.
+# Twice the tick of a beat: at its own length two ticks may share a slot, and the next sweep comes after ten seconds: late.
 SLOT_S = 10
 OFF_S = 60 if LONG else 10
 
