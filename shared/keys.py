@@ -62,9 +62,9 @@ class Keys:
         """Claim of one slot of a scheduled task: the beat that sets it first runs the task."""
         return f"{self.prefix}:tick:{name}:{slot}"
 
-    def pace(self, tenant_id: str) -> str:
+    def throttle(self, tenant_id: str) -> str:
         """Present while a tenant must not be computed again because of row changes."""
-        return f"{self.prefix}:pace:{tenant_id}"
+        return f"{self.prefix}:throttle:{tenant_id}"
 
     def in_flight(self, tenant_id: str) -> str:
         """Task id of the recalculation that requests for one tenant share."""

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from shared.snapshot import Overview, Snapshot, encode
-from workers.independent import Expected, differences, expected
+from workers.audit.recount import Expected, differences, expected
 from workers.kpi.dashboard import dashboard
 from workers.source import Source
 

@@ -43,7 +43,7 @@ class Services:
 
 
 # A shared machine is slow now and then, which is no finding. The same examples each run; "explore" draws new ones:
-# HYPOTHESIS_PROFILE=explore bin/test tests/integration/test_batch_equals_independent.py
+# HYPOTHESIS_PROFILE=explore bin/test tests/integration/test_batch_equals_recount.py
 hypothesis.settings.register_profile("repeat", deadline=None, derandomize=True, database=None)
 hypothesis.settings.register_profile("explore", deadline=None, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))

@@ -19,9 +19,9 @@ from shared.redis_client import connect
 from shared.settings import Settings
 from shared.store import SnapshotReader, SnapshotWriter
 from workers.alerts import AlertKeeper
+from workers.capture.throttle import Throttle
 from workers.database import make_engine
-from workers.ending import ends_in_time
-from workers.pace import Pace
+from workers.shutdown import ends_in_time
 from workers.source import Source
 
 REDIS_TIMEOUT_S = 3.0
@@ -73,7 +73,7 @@ class Resources:
     writer: SnapshotWriter
     redis: redis.Redis
     keys: Keys
-    pace: Pace
+    throttle: Throttle
     alerts: AlertKeeper
 
 
@@ -90,6 +90,6 @@ def resources() -> Resources:
         writer=SnapshotWriter(client, keys),
         redis=client,
         keys=keys,
-        pace=Pace(client, keys),
+        throttle=Throttle(client, keys),
         alerts=AlertKeeper(engine, client, keys),
     )

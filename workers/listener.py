@@ -25,11 +25,11 @@ from shared.keys import Keys
 from shared.logs import configure_logging
 from shared.notices import Notice, encode_notice
 from shared.redis_client import connect as connect_redis
-from workers import changes
 from workers.app import app, settings
-from workers.batches import Batches
+from workers.capture import changes
+from workers.capture.batches import Batches
+from workers.capture.throttle import QUEUED_S, Throttle
 from workers.database import STATEMENT_TIMEOUT_MS, dsn
-from workers.pace import QUEUED_S, Pace
 
 log = structlog.get_logger()
 
@@ -51,7 +51,7 @@ class Listener:
         self._redis = client
         self._keys = keys
         self._celery = celery
-        self._pace = Pace(client, keys)
+        self._throttle = Throttle(client, keys)
         self._batches = Batches()
         self._next_beat = 0.0
         self._last_step = time.monotonic()
@@ -132,7 +132,7 @@ class Listener:
     def _dispatch(self, due: list[str]) -> None:
         claimed: list[str] = []
         try:
-            claimed = self._pace.claim(due)
+            claimed = self._throttle.claim(due)
             for tenant_ids in self._batches.split(claimed, now=time.monotonic()):
                 self._celery.send_task(
                     "dashboard.recalculate",
@@ -144,9 +144,9 @@ class Listener:
                 )
         except (redis.RedisError, BrokerError, OSError) as error:
             log.warning("dispatch_failed", error=type(error).__name__, tenants=len(due))
-            self._pace.doubt(claimed)
+            self._throttle.doubt(claimed)
             with contextlib.suppress(redis.RedisError):  # the keys expire by themselves, only later
-                self._pace.failed(claimed)
+                self._throttle.failed(claimed)
             self.stopping.wait(RECONNECT_S[0])
 
 

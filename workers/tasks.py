@@ -16,7 +16,7 @@ from shared.counters import QUEUES
 from shared.errors import DaybookError, SourceUnavailable, StoreUnavailable
 from shared.outcomes import Recalculation
 from shared.versions import Version
-from workers import counting, isolation
+from workers import quarantine, worker_stats
 from workers.app import Resources, app, resources, settings
 from workers.audit import BUDGET_S, Audit, drifting, record, report
 from workers.recalculate import recalculate as recalculate_tenants
@@ -41,8 +41,8 @@ def recalculate(self: Task, tenant_ids: list[str]) -> dict[str, Any]:
     started = time.monotonic()
     held = resources()
     try:
-        with held.pace.computing(tenant_ids):
-            outcomes = isolation.guarded(
+        with held.throttle.computing(tenant_ids):
+            outcomes = quarantine.guarded(
                 self.request.id,
                 tenant_ids,
                 batch_size=BATCH_SIZE,
@@ -55,15 +55,15 @@ def recalculate(self: Task, tenant_ids: list[str]) -> dict[str, Any]:
                     tenant_id, reason, writer=held.writer, alerts=held.alerts
                 ),
             )
-        held.pace.done(tenant_ids)
-        held.pace.left_out([outcome.tenant_id for outcome in outcomes if outcome.reason == isolation.POISON])
+        held.throttle.done(tenant_ids)
+        held.throttle.left_out([outcome.tenant_id for outcome in outcomes if outcome.reason == quarantine.POISON])
     except (SourceUnavailable, StoreUnavailable, redis.RedisError) as error:
         _let_go(held, tenant_ids)
-        counting.put_off(error, held.redis, held.keys)
+        worker_stats.put_off(error, held.redis, held.keys)
         raise self.retry(exc=DaybookError(str(error)), countdown=_retry_in_s(self.request.retries)) from error
     log.info("recalculated", verdicts=dict(Counter(outcome.status for outcome in outcomes)))
     result = Recalculation(outcomes=tuple(outcomes), duration_seconds=round(time.monotonic() - started, 4))
-    counting.recalculated(result, _queue(self), held.redis, held.keys)
+    worker_stats.recalculated(result, _queue(self), held.redis, held.keys)
     reply: dict[str, Any] = msgspec.to_builtins(result)
     return reply
 
@@ -75,7 +75,7 @@ def _queue(task: Task) -> str:
 
 def _let_go(held: Resources, tenant_ids: list[str]) -> None:
     try:
-        held.pace.failed(tenant_ids)
+        held.throttle.failed(tenant_ids)
     except redis.RedisError:
         return  # the keys expire by themselves
 
@@ -146,7 +146,7 @@ def pulse() -> None:
         database_ahead_ms = held.source.ahead_ms()
     except SourceUnavailable as error:
         database_error = type(error.__cause__ or error).__name__
-    counting.beat(
+    worker_stats.beat(
         held.redis,
         held.keys,
         database_ms=database_ms,

@@ -121,5 +121,5 @@ def test_a_tenant_that_kills_its_workers_is_left_out_and_others_are_on_time(
     assert stack.log("worker").count("tenant_quarantined") - lines < 5
 
     stack.db.execute("UPDATE dashboard.tenant SET name = 'mended' WHERE tenant_id = %s", [poisonous])
-    stack.redis.delete(stack.keys.poison(poisonous), stack.keys.pace(poisonous))
+    stack.redis.delete(stack.keys.poison(poisonous), stack.keys.throttle(poisonous))
     watch.recovered(within_s=10.0)

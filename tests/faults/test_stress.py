@@ -22,7 +22,7 @@ from tests.stack import Stack
 SECONDS = float(os.environ.get("DAYBOOK_STRESS_SECONDS", "20"))
 SEED = int(os.environ.get("DAYBOOK_STRESS_SEED", "0")) or random.randrange(1, 1_000_000)
 TENANTS = 4
-# Longest: a task reserved by a dead worker is dispatched again after this many seconds (workers/pace.py).
+# Longest: a task reserved by a dead worker is dispatched again after this many seconds (workers/capture/throttle.py).
 SETTLED_WITHIN_S = 40.0
 
 log = structlog.get_logger()

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tests.faults.clients import OVERVIEW, REALTIME, Client, RestClient, everyone, exact, lasting
 from tests.stack import Stack
-from workers.independent import differences, expected
+from workers.audit.recount import differences, expected
 
 
 class Watch:

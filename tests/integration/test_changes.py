@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from tests.rows import add_tenant
-from workers import changes
+from workers.capture import changes
 
 DAY = date(2026, 3, 10)
 

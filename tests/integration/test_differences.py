@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from tests.calculations import served
 from tests.rows import add_tenant
-from workers.independent import differences, expected
+from workers.audit.recount import differences, expected
 from workers.kpi.dashboard import dashboard
 from workers.source import Source
 

@@ -23,7 +23,7 @@ from tests.conftest import Services
 from tests.servers import WebServer, eventually
 from tests.tokens import bearer
 from web.metrics import MULTIPROCESS_DIR, Metrics
-from workers import counting
+from workers import worker_stats
 from workers.audit import Finding, record
 
 HEALTH = "/api/dashboard/health/"
@@ -57,8 +57,8 @@ def computed(*statuses: str, seconds: float = 0.02) -> Recalculation:
 def test_workers_counts_are_exposed_in_prometheus_format_without_tenants(
     server: WebServer, valkey: redis.Redis, keys: Keys
 ) -> None:
-    counting.recalculated(computed("changed", "unchanged", "failed"), "changes", valkey, keys)
-    counting.recalculated(computed("changed", seconds=30.0), "sweep", valkey, keys)
+    worker_stats.recalculated(computed("changed", "unchanged", "failed"), "changes", valkey, keys)
+    worker_stats.recalculated(computed("changed", seconds=30.0), "sweep", valkey, keys)
     record(Finding(tenant_id="t1", verdict="drift", lines=("x",)), valkey, keys)
     valkey.rpush(keys.queue("sweep"), "a", "b")
     found = samples(server)
@@ -79,13 +79,13 @@ def test_workers_counts_are_exposed_in_prometheus_format_without_tenants(
 
 
 def test_the_pulse_carries_what_fails_drifts_and_waits(server: WebServer, valkey: redis.Redis, keys: Keys) -> None:
-    counting.recalculated(computed("failed", "failed"), "changes", valkey, keys)
-    counting.recalculated(computed("changed"), "changes", valkey, keys)  # t0 is well again
+    worker_stats.recalculated(computed("failed", "failed"), "changes", valkey, keys)
+    worker_stats.recalculated(computed("changed"), "changes", valkey, keys)  # t0 is well again
     record(Finding(tenant_id="t7", verdict="drift", lines=("x",)), valkey, keys)
-    counting.beat(valkey, keys, database_ms=2.0, database_error=None, oldest_change=41)
+    worker_stats.beat(valkey, keys, database_ms=2.0, database_error=None, oldest_change=41)
     first = time.monotonic()
     eventually(lambda: time.monotonic() - first > 0.01)
-    counting.beat(valkey, keys, database_ms=2.0, database_error=None, oldest_change=41)
+    worker_stats.beat(valkey, keys, database_ms=2.0, database_error=None, oldest_change=41)
     # Either of the two may answer, each as soon as it has seen the pulse.
     found = eventually(lambda: samples(server), lambda found: found.get(("dashboard_change_age_seconds", ""), 0.0) > 0)
     assert found["dashboard_tenants_failing", ""] == 1
@@ -101,15 +101,15 @@ def test_a_change_waits_since_it_was_first_the_oldest_even_while_the_database_is
     def pulse() -> Pulse:
         return msgspec.json.decode(valkey.get(keys.pulse) or b"", type=Pulse)
 
-    counting.beat(valkey, keys, database_ms=1.0, database_error=None, oldest_change=7)
+    worker_stats.beat(valkey, keys, database_ms=1.0, database_error=None, oldest_change=7)
     since = pulse().oldest_since_ms
     assert since is not None
     eventually(lambda: time.time_ns() // 1_000_000 > since)
-    counting.beat(valkey, keys, database_ms=None, database_error="OperationalError", oldest_change=None)
+    worker_stats.beat(valkey, keys, database_ms=None, database_error="OperationalError", oldest_change=None)
     assert (pulse().oldest_change, pulse().oldest_since_ms) == (7, since)
-    counting.beat(valkey, keys, database_ms=1.0, database_error=None, oldest_change=8)
+    worker_stats.beat(valkey, keys, database_ms=1.0, database_error=None, oldest_change=8)
     assert pulse().oldest_since_ms != since
-    counting.beat(valkey, keys, database_ms=1.0, database_error=None, oldest_change=None)
+    worker_stats.beat(valkey, keys, database_ms=1.0, database_error=None, oldest_change=None)
     assert pulse().change_age_s == 0.0
 
 
@@ -117,7 +117,7 @@ def test_drift_degrades_health_until_it_is_over_and_leaves_the_server_ready(
     server: WebServer, valkey: redis.Redis, keys: Keys
 ) -> None:
     def health() -> tuple[int, str, str]:
-        counting.beat(valkey, keys, database_ms=1.0, database_error=None, oldest_change=None)
+        worker_stats.beat(valkey, keys, database_ms=1.0, database_error=None, oldest_change=None)
         answer = requests.get(server.url + HEALTH, headers=bearer("t1"), timeout=5)
         body = answer.json()
         return answer.status_code, body["status"], json.dumps(body["components"]["aggregation_service"])

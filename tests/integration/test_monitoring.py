@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from shared.keys import Keys
 from tests.conftest import Services
 from tests.servers import PROJECT, WebServer, eventually
-from workers import counting
+from workers import worker_stats
 
 RULES = PROJECT / "deploy" / "prometheus-rules.yaml"
 DASHBOARD = PROJECT / "deploy" / "grafana-dashboard.json"
@@ -48,7 +48,7 @@ def families(services: Services) -> dict[str, str]:
         WebServer(services.redis_url, keys, beating=False) as server,
     ):
         client.set(keys.listener, 1)
-        counting.beat(client, keys, database_ms=1.0, database_error=None, oldest_change=None)
+        worker_stats.beat(client, keys, database_ms=1.0, database_error=None, oldest_change=None)
 
         def exposed() -> dict[str, str]:
             text = requests.get(f"{server.url}/metrics", timeout=5).text

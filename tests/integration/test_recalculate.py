@@ -19,8 +19,8 @@ from shared.outcomes import Outcome
 from shared.redis_client import connect
 from shared.store import SnapshotReader, SnapshotWriter
 from tests.rows import add_tenant
-from workers import changes
 from workers.alerts import AlertKeeper
+from workers.capture import changes
 from workers.database import make_engine
 from workers.recalculate import recalculate
 from workers.source import Source

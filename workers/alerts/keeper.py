@@ -26,7 +26,7 @@ from workers.alerts.lifecycle import Change, Judgement, changes, failing
 from workers.database import one_state
 from workers.facts import KnownAlert
 from workers.source.clock import zone
-from workers.source.failures import told_apart
+from workers.source.failures import translate_database_errors
 from workers.source.state import read_state
 
 log = structlog.get_logger()
@@ -71,7 +71,7 @@ class AlertKeeper:
         if where is None:
             return
         since = datetime.fromtimestamp(since_ms / 1000, UTC)
-        with told_apart([tenant_id]), self._engine.begin() as connection:
+        with translate_database_errors([tenant_id]), self._engine.begin() as connection:
             tables.lock(connection, tenant_id)
             at: datetime = connection.execute(_MOMENT).scalar_one()
             known = tables.known_alerts(connection, [tenant_id], at).get(tenant_id, [])
@@ -104,7 +104,7 @@ class AlertKeeper:
 
     def show(self, tenant_ids: Sequence[str]) -> None:
         """Put the tenants' boards into Redis as PostgreSQL has them now."""
-        with told_apart(tenant_ids), one_state(self._engine) as connection:
+        with translate_database_errors(tenant_ids), one_state(self._engine) as connection:
             state, as_of = read_state(connection, None)
             boards = tables.read_boards(connection, tenant_ids, as_of)
         self._writer.write(
@@ -118,11 +118,11 @@ class AlertKeeper:
 
     def forget_old(self) -> int:
         """Delete what has been kept for long enough; returns how many alerts."""
-        with told_apart(), self._engine.begin() as connection:
+        with translate_database_errors(), self._engine.begin() as connection:
             return tables.forget(connection)
 
     def _take_steps(self, due: Sequence[str], judged: Mapping[str, Judgement], state: SourceState) -> list[str]:
-        with told_apart(due), self._engine.begin() as connection:
+        with translate_database_errors(due), self._engine.begin() as connection:
             mine = sorted(tables.lock_to_judge(connection, due, state))
             # Only now that nobody else can change them is it certain what the steps are.
             moment = max((judged[tenant_id].at for tenant_id in mine), default=datetime.now(UTC))
@@ -145,13 +145,13 @@ class AlertKeeper:
             self.show(wanted)
 
     def _command(self, run: Callable[[Connection], T]) -> T:
-        with told_apart(), self._engine.begin() as connection:
+        with translate_database_errors(), self._engine.begin() as connection:
             return run(connection)
 
     def _where(self, tenant_id: str) -> ZoneInfo | None:
         """The tenant's clock; UTC when its row cannot be read, None when there is no such tenant."""
         try:
-            with told_apart([tenant_id]), self._engine.begin() as connection:
+            with translate_database_errors([tenant_id]), self._engine.begin() as connection:
                 row = connection.execute(_TIMEZONE, {"tenant_id": tenant_id}).one_or_none()
         except (InvalidData, exc.SQLAlchemyError) as error:
             log.warning("timezone_unreadable", tenant_id=tenant_id, error=type(error).__name__)

@@ -12,19 +12,19 @@ from msgspec import UNSET
 from shared.snapshot import CASH_FLOW, CONVERSION, OVERDUE, PROFIT, REVENUE, Level, Metric
 from workers.facts import TenantFacts
 from workers.kpi.days import Period, yesterday
-from workers.kpi.figures import Figures
 from workers.kpi.money import formatted, money_or_none
+from workers.kpi.sums import Sums
 
 REVENUE_CONFIDENCE = Decimal("0.5")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What a rule may look at: the metrics as the owner sees them, and the figures behind them."""
+    """What a rule may look at: the metrics as the owner sees them, and the sums behind them."""
 
     facts: TenantFacts
     metrics: Mapping[str, Metric]
-    figures: Figures
+    sums: Sums
 
     def value(self, metric: str) -> Decimal | None:
         """A metric's rounded value."""
@@ -69,13 +69,13 @@ def _has_risen(seen: Seen, percent: Decimal) -> bool:
 
 
 def _largest_overdue(seen: Seen) -> Decimal | None:
-    return money_or_none(seen.figures.receivables.largest_overdue, seen.facts.tenant.base_currency)
+    return money_or_none(seen.sums.receivables.largest_overdue, seen.facts.tenant.base_currency)
 
 
 def _month_revenue(seen: Seen, *, until_yesterday: bool = False) -> Decimal | None:
     today = seen.facts.clock.today
     month = Period(today.replace(day=1), yesterday(today) if until_yesterday else today)
-    return money_or_none(seen.figures.revenue.total(month).value, seen.facts.tenant.base_currency)
+    return money_or_none(seen.sums.revenue.total(month).value, seen.facts.tenant.base_currency)
 
 
 def _reached_today(seen: Seen, target: Decimal) -> bool:

@@ -16,8 +16,8 @@ from msgspec import UNSET
 from shared.snapshot import DASHBOARD, SYSTEM, Alert, Level, Metric, instant
 from workers.facts import TenantFacts
 from workers.kpi.alert_rules import RULES, Rule, Seen
-from workers.kpi.figures import Figures
 from workers.kpi.money import ZERO
+from workers.kpi.sums import Sums
 
 SEVERITY: tuple[Level, ...] = ("critical", "warning", "success", "info")
 _ACTION_REQUIRED: frozenset[Level] = frozenset({"critical", "warning"})
@@ -39,10 +39,10 @@ class Held:
     alert: Alert
 
 
-def held_alerts(facts: TenantFacts, metrics: Sequence[Metric], figures: Figures) -> tuple[Held, ...]:
+def held_alerts(facts: TenantFacts, metrics: Sequence[Metric], sums: Sums) -> tuple[Held, ...]:
     """The alerts whose rule holds, most severe first."""
     found = [
-        *_about_metrics(facts, metrics, figures),
+        *_about_metrics(facts, metrics, sums),
         *_about_settings(facts),
         *_about_recovery(facts),
         *_about_the_first_day(facts),
@@ -79,8 +79,8 @@ def is_action_required(level: Level) -> bool:
     return level in _ACTION_REQUIRED
 
 
-def _about_metrics(facts: TenantFacts, metrics: Sequence[Metric], figures: Figures) -> Iterator[Held]:
-    seen = Seen(facts=facts, metrics={metric.name: metric for metric in metrics}, figures=figures)
+def _about_metrics(facts: TenantFacts, metrics: Sequence[Metric], sums: Sums) -> Iterator[Held]:
+    seen = Seen(facts=facts, metrics={metric.name: metric for metric in metrics}, sums=sums)
     for rule in RULES:
         begins = _begins(rule, facts)
         if begins is not None and rule.holds(seen, begins):

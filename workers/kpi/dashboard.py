@@ -10,14 +10,14 @@ from workers.facts import Close, TenantFacts
 from workers.kpi.alerts import Held, held_alerts
 from workers.kpi.clients import activity_metric
 from workers.kpi.days import trailing
-from workers.kpi.figures import Figures, figures
 from workers.kpi.metrics import SAMPLE_DAYS, flow_metric
 from workers.kpi.money import RATIO_PLACES, exact, money_or_none, rounded_or_none
 from workers.kpi.overview import overview
 from workers.kpi.quotes import conversion_metric
-from workers.kpi.readings import readings
 from workers.kpi.receivables import overdue_metric, pending_metric
 from workers.kpi.score import performance_score
+from workers.kpi.score_inputs import score_inputs
+from workers.kpi.sums import Sums, sums
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ def dashboard(facts: TenantFacts, *, computed_at: datetime) -> Dashboard:
     Raises ValueError for an amount, a rate or an interval that is no number to compute with. Source: SPEC 4.
     """
     with exact():
-        known = figures(facts)
+        known = sums(facts)
         metrics = _metrics(facts, known)
         held = held_alerts(facts, metrics, known)
         return Dashboard(
@@ -50,7 +50,7 @@ def dashboard(facts: TenantFacts, *, computed_at: datetime) -> Dashboard:
         )
 
 
-def _metrics(facts: TenantFacts, known: Figures) -> tuple[Metric, ...]:
+def _metrics(facts: TenantFacts, known: Sums) -> tuple[Metric, ...]:
     sampled = trailing(facts.clock.today, SAMPLE_DAYS)
     return (
         flow_metric(facts, REVENUE, known.revenue, known.revenue.total(sampled)),
@@ -65,10 +65,10 @@ def _metrics(facts: TenantFacts, known: Figures) -> tuple[Metric, ...]:
 
 
 def _snapshot(
-    facts: TenantFacts, known: Figures, metrics: tuple[Metric, ...], held: tuple[Held, ...], computed_at: datetime
+    facts: TenantFacts, known: Sums, metrics: tuple[Metric, ...], held: tuple[Held, ...], computed_at: datetime
 ) -> Snapshot:
     tenant = facts.tenant
-    score = performance_score(readings(facts, known))
+    score = performance_score(score_inputs(facts, known))
     return Snapshot(
         user_id=tenant.tenant_id,
         timestamp=instant(computed_at),
@@ -88,7 +88,7 @@ def _snapshot(
     )
 
 
-def _close(facts: TenantFacts, known: Figures) -> Close:
+def _close(facts: TenantFacts, known: Sums) -> Close:
     """The balance metrics as served now; the last one of a local day is what the next day is compared with."""
     now, base = known.receivables, facts.tenant.base_currency
     return Close(

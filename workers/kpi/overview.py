@@ -20,12 +20,12 @@ from workers.facts import TenantFacts
 from workers.kpi.clients import top_clients
 from workers.kpi.days import trailing
 from workers.kpi.expenses import expense_groups
-from workers.kpi.figures import Figures
 from workers.kpi.forecast import cash_forecast
 from workers.kpi.money import PERCENT_PLACES, RATIO_PLACES, Converter, money, money_or_none, rounded_or_none
 from workers.kpi.quotes import Quotes
 from workers.kpi.ranking import shares
 from workers.kpi.receivables import Receivables
+from workers.kpi.sums import Sums
 from workers.kpi.totals import Total
 
 SERIES_DAYS = 30
@@ -33,9 +33,9 @@ CATEGORY_DAYS = 30
 DSO_PLACES = PERCENT_PLACES
 
 
-def overview(facts: TenantFacts, figures: Figures, *, computed_at: datetime) -> Overview:
+def overview(facts: TenantFacts, sums: Sums, *, computed_at: datetime) -> Overview:
     """Everything beside the eight metrics, rounded for the wire."""
-    tenant, converter = facts.tenant, figures.converter
+    tenant, converter = facts.tenant, sums.converter
     return Overview(
         user_id=tenant.tenant_id,
         as_of=instant(facts.clock.as_of),
@@ -43,12 +43,12 @@ def overview(facts: TenantFacts, figures: Figures, *, computed_at: datetime) -> 
         currency=tenant.base_currency,
         timezone=tenant.timezone,
         basis=tenant.basis,
-        receivables=_receivables(figures.receivables, converter.base),
-        series=_series(facts, figures),
+        receivables=_receivables(sums.receivables, converter.base),
+        series=_series(facts, sums),
         history=_history(facts),
         top_clients=top_clients(facts, converter),
         cash_forecast=cash_forecast(facts, converter),
-        quotes=_quotes(figures.quotes, converter.base),
+        quotes=_quotes(sums.quotes, converter.base),
         expense_categories=_expense_categories(facts, converter),
     )
 
@@ -74,14 +74,14 @@ def _receivables(now: Receivables, base: str) -> ReceivablesOverview:
     )
 
 
-def _series(facts: TenantFacts, figures: Figures) -> tuple[SeriesDay, ...]:
+def _series(facts: TenantFacts, sums: Sums) -> tuple[SeriesDay, ...]:
     base = facts.tenant.base_currency
     return tuple(
         SeriesDay(
             date=day,
-            revenue=money_or_none(figures.revenue.value(day), base),
-            expenses=money_or_none(figures.expenses.value(day), base),
-            cash=money_or_none(figures.cash.net.value(day), base),
+            revenue=money_or_none(sums.revenue.value(day), base),
+            expenses=money_or_none(sums.expenses.value(day), base),
+            cash=money_or_none(sums.cash.net.value(day), base),
         )
         for day in trailing(facts.clock.today, SERIES_DAYS).days()
     )

@@ -53,7 +53,7 @@ CLIENTS = Anchors(Decimal("0.2"), Decimal("0.8"))
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ScoreInput:
     """A raw value and what it says in words; None = no data, and then the words say why."""
 
     value: Decimal | None
@@ -61,16 +61,16 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Readings:
+class ScoreInputs:
     """What the score is made of: ratios, and days for `days_over_terms`."""
 
-    profitability: Reading
-    growth: Reading
-    cash: Reading
-    overdue_share: Reading
-    days_over_terms: Reading
-    pipeline: Reading
-    clients: Reading
+    profitability: ScoreInput
+    growth: ScoreInput
+    cash: ScoreInput
+    overdue_share: ScoreInput
+    days_over_terms: ScoreInput
+    pipeline: ScoreInput
+    clients: ScoreInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +81,18 @@ class _Part:
     reason: str
 
 
-def performance_score(readings: Readings) -> Score:
+def performance_score(score_inputs: ScoreInputs) -> Score:
     """The score, its coverage (weight that has data) and all six components.
 
     Components without data drop out and the others' weights are renormalised; below a coverage of 0.5 the value is None.
     """
     parts = (
-        _part("profitability", readings.profitability, PROFITABILITY),
-        _part("growth", readings.growth, GROWTH),
-        _part("cash", readings.cash, CASH),
-        _collections(readings.overdue_share, readings.days_over_terms),
-        _part("pipeline", readings.pipeline, PIPELINE),
-        _part("clients", readings.clients, CLIENTS),
+        _part("profitability", score_inputs.profitability, PROFITABILITY),
+        _part("growth", score_inputs.growth, GROWTH),
+        _part("cash", score_inputs.cash, CASH),
+        _collections(score_inputs.overdue_share, score_inputs.days_over_terms),
+        _part("pipeline", score_inputs.pipeline, PIPELINE),
+        _part("clients", score_inputs.clients, CLIENTS),
     )
     mean, coverage = _weighted_mean([(WEIGHTS[part.name], part.points) for part in parts])
     return Score(
@@ -111,12 +111,12 @@ def performance_score(readings: Readings) -> Score:
     )
 
 
-def _part(name: Name, reading: Reading, anchors: Anchors) -> _Part:
+def _part(name: Name, reading: ScoreInput, anchors: Anchors) -> _Part:
     points = None if reading.value is None else anchors.points(reading.value)
     return _Part(name, rounded_or_none(reading.value, RATIO_PLACES), points, reading.words)
 
 
-def _collections(overdue: Reading, lateness: Reading) -> _Part:
+def _collections(overdue: ScoreInput, lateness: ScoreInput) -> _Part:
     points, _ = _weighted_mean(
         [
             (OVERDUE_WEIGHT, None if overdue.value is None else OVERDUE_SHARE.points(overdue.value)),

@@ -12,7 +12,7 @@ from shared.errors import InvalidData, SourceUnavailable
 
 
 @contextmanager
-def told_apart(tenant_ids: Sequence[str] = ()) -> Iterator[None]:
+def translate_database_errors(tenant_ids: Sequence[str] = ()) -> Iterator[None]:
     """Raise SourceUnavailable or InvalidData for the driver's errors; anything else is a fault of ours and rises.
 
     A row that cannot be read is reported of the batch's first tenant: only a batch of one knows whose row it is. A plan

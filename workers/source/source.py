@@ -15,7 +15,7 @@ from sqlalchemy import Engine, TextClause, text
 
 from shared.store import SourceState
 from shared.thresholds import AlertThresholds
-from workers import changes
+from workers.capture import changes
 from workers.database import one_state
 from workers.facts import (
     DEFAULT_THRESHOLDS,
@@ -41,7 +41,7 @@ from workers.source.clock import clock
 from workers.source.closes import CLOSES, write_closes
 from workers.source.credits import CREDITS
 from workers.source.expenses import EXPENSES, PAID_EXPENSES, PAYABLES
-from workers.source.failures import told_apart
+from workers.source.failures import translate_database_errors
 from workers.source.invoices import CLIENTS, INVOICES, OPEN_INVOICES
 from workers.source.payments import ALLOCATIONS, PAYMENTS, SETTLEMENTS, settlement
 from workers.source.quotes import QUOTES
@@ -94,7 +94,7 @@ class Source:
 
     def tenant_ids(self) -> list[str]:
         """Every tenant, in the order of the ids."""
-        with told_apart(), self._engine.begin() as connection:
+        with translate_database_errors(), self._engine.begin() as connection:
             return list(connection.execute(ALL_TENANTS).scalars())
 
     def load(self, tenant_ids: Sequence[str], *, now: datetime | None = None) -> Loaded:
@@ -104,7 +104,7 @@ class Source:
         rows cannot be computed; where the driver cannot say whose they are, it names the first tenant.
         """
         wanted = list(dict.fromkeys(tenant_ids))
-        with told_apart(wanted), one_state(self._engine) as connection:
+        with translate_database_errors(wanted), one_state(self._engine) as connection:
             state, moment = read_state(connection, now)
             tenants, have_documents = read_tenants(connection, wanted)
             clocks = {tenant.tenant_id: clock(moment, ZoneInfo(tenant.timezone)) for tenant in tenants.values()}
@@ -116,39 +116,39 @@ class Source:
     def keep_closes(self, closes: Mapping[str, Close], state: SourceState) -> None:
         """Keep each tenant's values of its local day, as computed from `state`; older states change nothing."""
         if closes:
-            with told_apart(list(closes)), self._engine.begin() as connection:
+            with translate_database_errors(list(closes)), self._engine.begin() as connection:
                 write_closes(connection, closes, state)
 
     def pending(self, tenant_ids: Sequence[str]) -> dict[str, list[int]]:
-        """Ids of the pending changes of these tenants; see workers/changes.py."""
-        with told_apart(), self._autocommit() as connection:
+        """Ids of the pending changes of these tenants; see workers/capture/changes.py."""
+        with translate_database_errors(), self._autocommit() as connection:
             return changes.pending(connection, tenant_ids)
 
     def settle(self, settled: Sequence[int]) -> None:
         """Forget these changes: a snapshot that has seen them is in Redis."""
-        with told_apart(), self._autocommit() as connection:
+        with translate_database_errors(), self._autocommit() as connection:
             changes.settle(connection, settled)
 
     def make_due(self, tenant_ids: Sequence[str]) -> None:
         """Have these tenants computed again soon."""
-        with told_apart(), self._autocommit() as connection:
+        with translate_database_errors(), self._autocommit() as connection:
             changes.make_due(connection, tenant_ids)
 
     def oldest_change(self) -> int | None:
         """Id of the pending change that has waited longest; None while nothing waits."""
-        with told_apart(), self._autocommit() as connection:
+        with translate_database_errors(), self._autocommit() as connection:
             return changes.oldest(connection)
 
     def ping(self) -> float:
         """Milliseconds that the database takes to answer."""
-        with told_apart(), self._engine.begin() as connection:
+        with translate_database_errors(), self._engine.begin() as connection:
             asked_at = time.monotonic()
             connection.execute(text("SELECT 1")).one()
             return (time.monotonic() - asked_at) * 1000
 
     def ahead_ms(self) -> int:
         """By how much the database's clock is ahead of this machine's, in milliseconds."""
-        with told_apart(), self._engine.begin() as connection:
+        with translate_database_errors(), self._engine.begin() as connection:
             now: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
             return round((now.timestamp() - time.time()) * 1000)
 

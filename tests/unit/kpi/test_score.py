@@ -34,20 +34,20 @@ from workers.kpi.score import (
     PROFITABILITY,
     WEIGHTS,
     Anchors,
-    Reading,
-    Readings,
+    ScoreInput,
+    ScoreInputs,
     performance_score,
 )
 
-NONE = Reading(None, "No data.")
+NONE = ScoreInput(None, "No data.")
 
 
-def reading(value: str) -> Reading:
-    return Reading(D(value), "Said.")
+def reading(value: str) -> ScoreInput:
+    return ScoreInput(D(value), "Said.")
 
 
 # Margin 18 %, growth 5 %, cash .15, overdue share 25 %, 11 days over terms, conversion 45 %, retained 16 of 25.
-WORKED = Readings(
+WORKED = ScoreInputs(
     profitability=reading("0.18"),
     growth=reading("0.05"),
     cash=reading("0.15"),
@@ -56,7 +56,7 @@ WORKED = Readings(
     pipeline=reading("0.45"),
     clients=reading("0.64"),
 )
-NOTHING = Readings(**dict.fromkeys(Readings.__dataclass_fields__, NONE))
+NOTHING = ScoreInputs(**dict.fromkeys(ScoreInputs.__dataclass_fields__, NONE))
 
 
 def component(given: TenantFacts, name: str) -> ScoreComponent:
@@ -142,11 +142,11 @@ def test_weights_renormalise_inside_collections_too(
 
 
 @pytest.mark.parametrize(
-    "dropped", [names for size in (1, 2) for names in combinations(Readings.__dataclass_fields__, size)]
+    "dropped", [names for size in (1, 2) for names in combinations(ScoreInputs.__dataclass_fields__, size)]
 )
 def test_dropping_components_that_are_like_the_rest_does_not_move_the_score(dropped: tuple[str, ...]) -> None:
     """Every component at 50 points: whatever drops out, 50 remains, or nothing below the coverage."""
-    middle = Readings(
+    middle = ScoreInputs(
         profitability=reading("0.05"),
         growth=reading("-0.05"),
         cash=reading("-0.1"),
@@ -161,9 +161,9 @@ def test_dropping_components_that_are_like_the_rest_does_not_move_the_score(drop
 raw = st.none() | st.decimals(min_value=-1000, max_value=1000, places=4)
 
 
-@holds_for(st.fixed_dictionaries(dict.fromkeys(Readings.__dataclass_fields__, raw)))
+@holds_for(st.fixed_dictionaries(dict.fromkeys(ScoreInputs.__dataclass_fields__, raw)))
 def test_the_score_is_between_0_and_100(values: dict[str, Decimal | None]) -> None:
-    score = performance_score(Readings(**{name: Reading(value, "Said.") for name, value in values.items()}))
+    score = performance_score(ScoreInputs(**{name: ScoreInput(value, "Said.") for name, value in values.items()}))
     assert score.value is None or 0 <= score.value <= 100
     assert (score.value is None) == (score.coverage < D("0.5"))
 

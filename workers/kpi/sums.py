@@ -16,7 +16,7 @@ from workers.kpi.revenue import revenue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
+class Sums:
     """Flows on the tenant's basis and balances as of now, in base units."""
 
     converter: Converter
@@ -28,11 +28,11 @@ class Figures:
     quotes: Quotes
 
 
-def figures(facts: TenantFacts) -> Figures:
+def sums(facts: TenantFacts) -> Sums:
     """Every sum that more than one part of the dashboard looks at. Raises ValueError for an amount that is no number."""
     converter = Converter(base=facts.tenant.base_currency, today=facts.clock.today, rates=facts.rates)
     earned, spent = revenue(facts, converter), expenses(facts, converter)
-    return Figures(
+    return Sums(
         converter=converter,
         revenue=earned,
         expenses=spent,

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import date
 from typing import Any
 
-from workers.independent.expected import Expected
+from workers.audit.recount.expected import Expected
 
 # What names the members of the lists that are served; the first one a member has is its name.
 NAMES = ("name", "bucket", "currency", "date")

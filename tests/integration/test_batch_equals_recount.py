@@ -204,7 +204,7 @@ def add(rows: Rows, business: Business, now: datetime) -> None:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(now=moments, batch=st.lists(businesses, min_size=1, max_size=6), rates_for_everyone=rates_of_everyone)
-def test_batch_shows_what_the_independent_calculation_expects(
+def test_batch_shows_what_the_recount_expects(
     db: psycopg.Connection[Any],
     engine: Engine,
     now: datetime,

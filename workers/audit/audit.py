@@ -25,9 +25,9 @@ from shared.errors import DaybookError, SourceUnavailable
 from shared.keys import Keys
 from shared.store import SnapshotReader, Stored
 from shared.thresholds import AlertThresholds
+from workers.audit.recount import differences, expected
 from workers.database import one_state
-from workers.independent import differences, expected
-from workers.source.failures import told_apart
+from workers.source.failures import translate_database_errors
 
 log = structlog.get_logger()
 
@@ -91,7 +91,7 @@ class Audit:
 
     def sample(self, size: int = SAMPLE) -> list[str]:
         """So many tenants, chosen at random."""
-        with told_apart(), self.engine.begin() as connection:
+        with translate_database_errors(), self.engine.begin() as connection:
             return list(connection.execute(_SAMPLE, {"size": size}).scalars())
 
     def findings(self, tenant_ids: Iterable[str], *, budget_s: float | None = None) -> Iterator[Finding]:
@@ -100,7 +100,7 @@ class Audit:
         Raises SourceUnavailable or StoreUnavailable when PostgreSQL or Redis is away.
         """
         started = time.monotonic()
-        with told_apart(), self.engine.begin() as connection:
+        with translate_database_errors(), self.engine.begin() as connection:
             captured = bool(connection.execute(_CAPTURED).scalar_one())
         for tenant_id in tenant_ids:
             if budget_s is not None and time.monotonic() - started > budget_s:
@@ -128,7 +128,7 @@ class Audit:
         if stored.failing is not None:
             return Finding(tenant_id=tenant_id, verdict="skipped", reason="computation_failing")
         try:
-            with told_apart([tenant_id]), one_state(self.engine) as connection:
+            with translate_database_errors([tenant_id]), one_state(self.engine) as connection:
                 found = self._compare(connection, tenant_id, stored)
         except SourceUnavailable:
             raise

@@ -11,26 +11,26 @@ from cli.embedded import Valkey
 from shared.keys import Keys
 from shared.redis_client import connect
 from tests.servers import eventually
-from workers.pace import COMPUTING_S, Pace
+from workers.capture.throttle import COMPUTING_S, Throttle
 
 
 def test_a_claim_that_a_frozen_redis_grants_too_late_is_taken_by_who_made_it(own_valkey: Valkey, keys: Keys) -> None:
     with connect(own_valkey.url(), timeout_s=0.2) as client:
-        ours, another = Pace(client, keys), Pace(client, keys)
+        ours, another = Throttle(client, keys), Throttle(client, keys)
         assert own_valkey.process
         client.ping()
         own_valkey.process.send_signal(signal.SIGSTOP)
         with pytest.raises(redis.RedisError):
             ours.claim(["t1"])
         own_valkey.process.send_signal(signal.SIGCONT)
-        eventually(lambda: client.exists(keys.pace("t1")))
+        eventually(lambda: client.exists(keys.throttle("t1")))
         assert another.claim(["t1"]) == []
         assert ours.claim(["t1"]) == ["t1"]
         assert ours.claim(["t1"]) == []
 
 
 def test_a_claim_holds_for_everyone_until_the_tenant_is_done(valkey: redis.Redis, keys: Keys) -> None:
-    ours, another = Pace(valkey, keys), Pace(valkey, keys)
+    ours, another = Throttle(valkey, keys), Throttle(valkey, keys)
     assert ours.claim(["t1", "t2"]) == ["t1", "t2"]
     assert another.claim(["t1", "t3"]) == ["t3"]
     with ours.computing(["t1"]):
@@ -42,12 +42,12 @@ def test_a_claim_holds_for_everyone_until_the_tenant_is_done(valkey: redis.Redis
 def test_a_long_computation_keeps_its_hold_and_a_dead_one_loses_it(
     valkey: redis.Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.pace.RENEW_EVERY_S", 0.05)
-    pace = Pace(valkey, keys)
-    with pace.computing(["t1"]):
+    monkeypatch.setattr("workers.capture.throttle.RENEW_EVERY_S", 0.05)
+    throttle = Throttle(valkey, keys)
+    with throttle.computing(["t1"]):
         # What a worker leaves that dies now; its renewals keep it up for as long as it lives.
-        assert 0 < valkey.pttl(keys.pace("t1")) <= COMPUTING_S * 1000
-        valkey.delete(keys.pace("t1"))
-        eventually(lambda: valkey.exists(keys.pace("t1")), within_s=2.0)
-    valkey.delete(keys.pace("t1"))
-    assert pace.claim(["t1"]) == ["t1"]
+        assert 0 < valkey.pttl(keys.throttle("t1")) <= COMPUTING_S * 1000
+        valkey.delete(keys.throttle("t1"))
+        eventually(lambda: valkey.exists(keys.throttle("t1")), within_s=2.0)
+    valkey.delete(keys.throttle("t1"))
+    assert throttle.claim(["t1"]) == ["t1"]

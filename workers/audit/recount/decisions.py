@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from workers.independent.books import DAY, Books
-from workers.independent.flows import invoice_is_odd
-from workers.independent.items import Item
+from workers.audit.recount.books import DAY, Books
+from workers.audit.recount.flows import invoice_is_odd
+from workers.audit.recount.items import Item
 
 WON = ("accepted", "converted")
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from workers.independent.books import Books
-from workers.independent.items import Item, negative, total
+from workers.audit.recount.books import Books
+from workers.audit.recount.items import Item, negative, total
 
 
 def revenue(books: Books, first: date, last: date) -> list[Item]:

@@ -4,7 +4,7 @@ It says what a dashboard must show, for the audit and the tests. It shares no co
 neither: a mistake made there must not be repeated here.
 """
 
-from workers.independent.differences import differences
-from workers.independent.expected import Expected, expected
+from workers.audit.recount.differences import differences
+from workers.audit.recount.expected import Expected, expected
 
 __all__ = ["Expected", "differences", "expected"]

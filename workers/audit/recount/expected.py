@@ -15,13 +15,13 @@ from sqlalchemy import Connection, Engine
 from shared.currency import exponent
 from shared.snapshot import BUCKETS, Level
 from shared.thresholds import AlertThresholds
-from workers.independent.alerts import alerts
-from workers.independent.balances import OpenInvoice, customer_credit, open_invoices
-from workers.independent.books import DAY, Books, open_books
-from workers.independent.flows import cash_flow, expenses, revenue
-from workers.independent.items import Item, Unconverted, rounded, total, unconverted
-from workers.independent.metrics import Metric, metrics
-from workers.independent.score import DAYS_PLACES, Score, dso_days, score
+from workers.audit.recount.alerts import alerts
+from workers.audit.recount.balances import OpenInvoice, customer_credit, open_invoices
+from workers.audit.recount.books import DAY, Books, open_books
+from workers.audit.recount.flows import cash_flow, expenses, revenue
+from workers.audit.recount.items import Item, Unconverted, rounded, total, unconverted
+from workers.audit.recount.metrics import Metric, metrics
+from workers.audit.recount.score import DAYS_PLACES, Score, dso_days, score
 
 SERIES_DAYS = 30
 DEFAULT_THRESHOLDS = AlertThresholds()

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from workers.independent.balances import OpenInvoice
-from workers.independent.books import DAY, Books
-from workers.independent.decisions import active_clients, conversion_ratio, decided_quotes
-from workers.independent.flows import cash_in, cash_out, profit_total, revenue, sales
-from workers.independent.items import rounded, total
-from workers.independent.metrics import RATIO_PLACES
+from workers.audit.recount.balances import OpenInvoice
+from workers.audit.recount.books import DAY, Books
+from workers.audit.recount.decisions import active_clients, conversion_ratio, decided_quotes
+from workers.audit.recount.flows import cash_in, cash_out, profit_total, revenue, sales
+from workers.audit.recount.items import rounded, total
+from workers.audit.recount.metrics import RATIO_PLACES
 
 WEIGHTS = {
     "profitability": Fraction("0.25"),

@@ -9,11 +9,11 @@ from decimal import Decimal
 from shared.currency import exponent
 from shared.snapshot import CASH_FLOW, CONVERSION, DASHBOARD, OVERDUE, PROFIT, REVENUE, SYSTEM, Level
 from shared.thresholds import AlertThresholds
-from workers.independent.balances import OpenInvoice
-from workers.independent.books import DAY, Books
-from workers.independent.flows import revenue
-from workers.independent.items import rounded, total
-from workers.independent.metrics import Metric
+from workers.audit.recount.balances import OpenInvoice
+from workers.audit.recount.books import DAY, Books
+from workers.audit.recount.flows import revenue
+from workers.audit.recount.items import rounded, total
+from workers.audit.recount.metrics import Metric
 
 SUCCESS_CONFIDENCE = Decimal("0.5")
 RECOVERED_FOR = timedelta(hours=1)

@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import Row
 
 from shared.snapshot import Bucket
-from workers.independent.books import Allocation, Books
-from workers.independent.flows import invoice_is_odd
-from workers.independent.items import Item, total
+from workers.audit.recount.books import Allocation, Books
+from workers.audit.recount.flows import invoice_is_odd
+from workers.audit.recount.items import Item, total
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

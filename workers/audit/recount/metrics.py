@@ -21,17 +21,17 @@ from shared.snapshot import (
     REVENUE,
     Trend,
 )
-from workers.independent.balances import OpenInvoice
-from workers.independent.books import DAY, Books
-from workers.independent.decisions import (
+from workers.audit.recount.balances import OpenInvoice
+from workers.audit.recount.books import DAY, Books
+from workers.audit.recount.decisions import (
     active_clients,
     activity_items,
     conversion_ratio,
     decided_quotes,
     quote_items,
 )
-from workers.independent.flows import cash_flow, expenses, profit, profit_total, revenue
-from workers.independent.items import (
+from workers.audit.recount.flows import cash_flow, expenses, profit, profit_total, revenue
+from workers.audit.recount.items import (
     Item,
     Unconverted,
     convertible_share,

@@ -29,7 +29,7 @@ RETRY_S = 1.0
 LEFT_OUT_S = 30
 
 
-class Pace:
+class Throttle:
     """All calls raise redis.RedisError when Redis is away."""
 
     def __init__(self, client: redis.Redis, keys: Keys) -> None:
@@ -56,11 +56,11 @@ class Pace:
     def _claim(self, tenant_ids: Sequence[str]) -> list[str]:
         with self._client.pipeline(transaction=False) as pipe:
             for tenant_id in tenant_ids:
-                pipe.set(self._keys.pace(tenant_id), self._owner, nx=True, px=QUEUED_S * 1000)
+                pipe.set(self._keys.throttle(tenant_id), self._owner, nx=True, px=QUEUED_S * 1000)
             done = pipe.execute()
         claimed = [tenant_id for tenant_id, mine in zip(tenant_ids, done, strict=True) if mine]
         if doubtful := sorted(self._doubtful.intersection(tenant_ids).difference(claimed)):
-            holders = self._client.mget([self._keys.pace(tenant_id) for tenant_id in doubtful])
+            holders = self._client.mget([self._keys.throttle(tenant_id) for tenant_id in doubtful])
             claimed += [t for t, holder in zip(doubtful, holders, strict=True) if holder == self._owner.encode()]
         return claimed
 
@@ -94,11 +94,11 @@ class Pace:
         self._hold(tenant_ids, RETRY_S)
 
     def left_out(self, tenant_ids: Sequence[str]) -> None:
-        """The tenants are in quarantine; see workers/isolation.py."""
+        """The tenants are in quarantine; see workers/quarantine.py."""
         self._hold(tenant_ids, LEFT_OUT_S)
 
     def _hold(self, tenant_ids: Sequence[str], seconds: float) -> None:
         with self._client.pipeline(transaction=False) as pipe:
             for tenant_id in tenant_ids:
-                pipe.set(self._keys.pace(tenant_id), "paced", px=int(seconds * 1000))
+                pipe.set(self._keys.throttle(tenant_id), "held", px=int(seconds * 1000))
             pipe.execute()
