@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 import requests
 
 from bench.machine import load_note, product
-from cli.embedded import free_port
+from cli.local.embedded import free_port
 from tests.servers import eventually
 from tests.stack import Stack
 from tests.tokens import bearer

@@ -20,7 +20,7 @@ import requests
 
 from bench.clients import Client, connect, connect_all
 from bench.machine import load_note, percentile
-from cli.embedded import Valkey, free_port
+from cli.local.embedded import Valkey, free_port
 from shared.keys import Keys
 from tests.servers import WebServer
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psycopg
 
-from cli.embedded import Postgres, free_port
+from cli.local.embedded import Postgres, free_port
 from workers.database import make_engine
 from workers.migrate import migrate
 

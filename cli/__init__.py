@@ -1,1 +1,1 @@
-"""What a person types: bin/run, bin/dash and what they need (embedded services, supervisor, doctor)."""
+"""The operator's commands: bin/dash and what stands behind each. What bin/run needs is in cli/local."""

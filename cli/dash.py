@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,10 @@ from rich.markup import escape
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from cli.local import Local, release
-from cli.plan import environment
+from cli.clone import environment, release, running
 from cli.progress import progress
+from cli.settings_text import VARIABLES, effective, env_example
 from cli.tokens import make_token
-from cli.variables import VARIABLES, effective, env_example
 from shared.alerts import LEVELS
 from shared.errors import ConfigError, DaybookError
 from shared.redis_client import connect
@@ -61,6 +61,10 @@ class Duration(click.ParamType[int]):
         return int(found[1]) * _UNITS[found[2] or "s"]
 
 
+class NoDemo(DaybookError):
+    """This installation has no demo: production images leave it out. Run the command in a clone."""
+
+
 class NothingRuns(DaybookError):
     """Neither does bin/run run in this clone nor do the settings say where else. Start it, or set them."""
 
@@ -70,7 +74,7 @@ def known_environment() -> dict[str, str]:
     given = environment()
     if given.get("DATABASE_URL") or given.get("REDIS_URL"):
         return given
-    return {**given, **Local().running()}
+    return {**given, **running()}
 
 
 def load_settings(known: Mapping[str, str]) -> Settings:
@@ -124,9 +128,11 @@ def doctor(as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Also into a database that bin/run does not own.")
 def demo(live: bool, every: float, yes: bool) -> None:
     """Load the demo tenants anew, or keep them busy (--live)."""
+    if find_spec("demo") is None:
+        raise NoDemo("the demo is not part of this installation; run it in a clone")
     known = known_environment()
     settings = load_settings(known)
-    if known["DATABASE_URL"] != Local().running().get("DATABASE_URL") and not yes:
+    if known["DATABASE_URL"] != running().get("DATABASE_URL") and not yes:
         raise click.UsageError("DATABASE_URL is not the embedded database of this clone; --yes writes the demo there")
     engine = make_engine(settings.database_url or "")
     if live:

@@ -18,8 +18,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 import workers
-from cli.local import ROOT
-from cli.ready import base_url, is_ready
+from cli.clone import ROOT
+from cli.web_process import base_url, is_ready
 from shared.errors import ConfigError
 from shared.keys import Keys
 from shared.pulse import PULSE_STALE_AFTER_S, Pulse

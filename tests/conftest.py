@@ -19,7 +19,7 @@ import pytest
 import redis
 from sqlalchemy import Engine
 
-from cli.embedded import Postgres, Valkey, free_port
+from cli.local.embedded import Postgres, Valkey, free_port
 from shared.keys import Keys
 from tests.scheduling import Scheduling
 from tests.servers import WebServer

@@ -19,7 +19,7 @@ import msgspec
 import redis
 import requests
 
-from cli.embedded import free_port
+from cli.local.embedded import free_port
 from shared.keys import Keys
 from shared.pulse import Pulse
 from shared.store import Candidate, SnapshotWriter, SourceState

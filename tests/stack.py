@@ -28,9 +28,9 @@ import requests
 from celery import Celery
 from sqlalchemy import Engine
 
-from cli import processes
-from cli.embedded import Postgres, Valkey, free_port
-from cli.procfile import read_procfile
+from cli.local import processes
+from cli.local.embedded import Postgres, Valkey, free_port
+from cli.local.procfile import read_procfile
 from shared.broker import celery_options, celery_url
 from shared.keys import Keys
 from shared.redis_client import connect

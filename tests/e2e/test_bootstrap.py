@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.local import ROOT
+from cli.clone import ROOT
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ import pytest
 import redis
 import requests
 
-from cli.embedded import free_port
-from cli.local import ROOT
+from cli.clone import ROOT
+from cli.local.embedded import free_port
 from tests.servers import eventually
 
 READY_WITHIN_S = 90.0

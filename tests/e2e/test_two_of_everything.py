@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from cli.embedded import free_port
-from cli.procfile import read_procfile
+from cli.local.embedded import free_port
+from cli.local.procfile import read_procfile
 from shared.counters import COMPUTED, TASKS, Counted
 from shared.store import SnapshotReader
 from tests.servers import PROJECT, eventually

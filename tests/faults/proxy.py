@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Self
 
-from cli.embedded import free_port
+from cli.local.embedded import free_port
 
 # How long a lost packet delays those behind it: TCP sends it again after about so long.
 RETRANSMISSION_S = 0.3

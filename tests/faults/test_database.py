@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Sequence
 
-from cli import processes
+from cli.local import processes
 from tests.faults.conftest import LONG, Measured
 from tests.faults.locks import locked, somebody_waits
 from tests.faults.watch import Watch

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cli.procfile import read_procfile
+from cli.local.procfile import read_procfile
 from shared.broker import VISIBILITY_TIMEOUT_S
 from tests.faults.conftest import LONG, Measured
 from tests.faults.locks import locked, somebody_waits

@@ -13,8 +13,8 @@ import pytest
 import redis
 from redis.sentinel import Sentinel
 
-from cli import processes
-from cli.embedded import Valkey, free_port
+from cli.local import processes
+from cli.local.embedded import Valkey, free_port
 from tests.faults.conftest import Measured
 from tests.faults.watch import Watch
 from tests.servers import eventually

@@ -16,7 +16,7 @@ from tests.faults.watch import Watch
 from tests.servers import eventually
 from tests.stack import Stack
 
-# What a supervisor waits before it starts again what died (cli/supervise.py).
+# What a supervisor waits before it starts again what died (cli/local/supervise.py).
 BACKOFF_S = 0.5
 READY = " ready."
 SENT = 600 if LONG else 120

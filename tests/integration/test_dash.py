@@ -14,7 +14,7 @@ import jwt
 import psycopg
 import pytest
 
-from cli.local import ROOT
+from cli.clone import ROOT
 from shared.keys import Keys
 from tests.conftest import Services
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from cli.local import ROOT
+from cli.clone import ROOT
 from shared.keys import Keys
 from tests.conftest import Services
 from tests.live import Socket

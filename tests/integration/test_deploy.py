@@ -15,10 +15,10 @@ import pytest
 import requests
 import yaml
 
-from cli import processes
-from cli.embedded import free_port
-from cli.procfile import read_procfile
-from cli.variables import VARIABLES
+from cli.local import processes
+from cli.local.embedded import free_port
+from cli.local.procfile import read_procfile
+from cli.settings_text import VARIABLES
 from shared.keys import Keys
 from tests.conftest import Services
 from tests.servers import PROJECT, eventually
@@ -72,6 +72,9 @@ def image(into: Path) -> dict[str, str]:
             copy = shutil.copytree if (PROJECT / source).is_dir() else shutil.copy
             to.parent.mkdir(parents=True, exist_ok=True)
             copy(PROJECT / source, to)  # type: ignore[operator]
+    for pattern in (PROJECT / ".dockerignore").read_text().splitlines():
+        for path in [] if not pattern or pattern.startswith("#") else list(into.glob(pattern)):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
     return dict(re.findall(r"([A-Z]+)=([\w.]+)", re.search(r"^ENV .*", final, re.MULTILINE)[0]))  # type: ignore[index]
 
 
@@ -82,6 +85,8 @@ def test_the_image_holds_all_that_its_processes_need(services: Services, keys: K
         "DASHBOARD_KEY_PREFIX": keys.prefix,
     }  # fmt: skip
     forbidden = f"import sys; sys.modules.update(dict.fromkeys({EMBEDDED!r}))"
+    assert not list(tmp_path.glob("**/cli/local"))
+    assert not (tmp_path / "demo").exists()
     for module in ("workers.tasks", "workers.listener", "web.app", "cli.dash", "workers.migrate"):
         subprocess.run(
             [sys.executable, "-c", f"{forbidden}; import {module}"],
@@ -104,6 +109,16 @@ def test_the_image_holds_all_that_its_processes_need(services: Services, keys: K
         assert requests.get(f"{url}/openapi.json", timeout=5).ok
     finally:
         processes.end(process)
+
+
+def test_an_operator_who_asks_the_image_for_the_demo_is_told_that_it_has_none(
+    services: Services, tmp_path: Path
+) -> None:
+    environment = image(tmp_path) | {"PATH": os.environ["PATH"], "DATABASE_URL": services.postgres_url}
+    argv = [sys.executable, "-m", "cli.dash", "demo"]
+    done = subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "bin/dash: the demo is not part of this installation; run it in a clone\n"
 
 
 def answers(url: str) -> bool:

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 import redis
 
-from cli.embedded import SESSIONS_LEFT, EmbeddedServiceFailed, Postgres, Valkey, free_port, unprivileged_account
+from cli.local.embedded import SESSIONS_LEFT, EmbeddedServiceFailed, Postgres, Valkey, free_port, unprivileged_account
 from tests.servers import eventually
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become someone else")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cli.embedded import Valkey
+from cli.local.embedded import Valkey
 from shared.keys import Keys
 from shared.store import SnapshotWriter
 from shared.versions import Version

@@ -15,7 +15,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from cli.embedded import free_port
+from cli.local.embedded import free_port
 from shared.keys import Keys
 from shared.outcomes import Outcome, Recalculation
 from shared.pulse import Pulse

@@ -16,7 +16,7 @@ import redis
 import requests
 from celery import Celery
 
-from cli.embedded import Valkey, free_port
+from cli.local.embedded import Valkey, free_port
 from shared.broker import celery_options, celery_url
 from shared.keys import Keys
 from shared.settings import Settings

@@ -20,8 +20,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from cli import processes
-from cli.embedded import free_port
+from cli.local import processes
+from cli.local.embedded import free_port
 from shared.keys import Keys
 from tests.conftest import Services
 from tests.servers import PROJECT, WebServer, eventually

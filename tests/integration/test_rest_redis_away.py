@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from cli.embedded import Valkey
+from cli.local.embedded import Valkey
 from shared.keys import Keys
 from tests.servers import WebServer, eventually
 from tests.tokens import bearer

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cli.local import ROOT
+from cli.clone import ROOT
 from tests.servers import eventually
 
 # A stand-in for bin/run: supervises what its arguments name (stage:name:command), until it is told to stop.
@@ -21,9 +21,9 @@ SUPERVISE = """
 import signal, subprocess, sys
 from itertools import repeat
 from pathlib import Path
-from cli import leftovers, processes
-from cli.output import Output
-from cli.supervise import Service, Supervisor
+from cli.local import leftovers, processes
+from cli.local.output import Output
+from cli.local.supervise import Service, Supervisor
 
 pids, grace_s = Path(sys.argv[1]), float(sys.argv[2])
 specs = [argument.split(":", 2) for argument in sys.argv[3:]]

@@ -7,7 +7,7 @@ import signal
 import pytest
 import redis
 
-from cli.embedded import Valkey
+from cli.local.embedded import Valkey
 from shared.keys import Keys
 from shared.redis_client import connect
 from tests.servers import eventually

@@ -8,8 +8,8 @@ from io import StringIO
 import pytest
 from dotenv import dotenv_values
 
-from cli.local import ROOT
-from cli.variables import SECTIONS, VARIABLES, effective, env_example, masked
+from cli.clone import ROOT
+from cli.settings_text import SECTIONS, VARIABLES, effective, env_example, masked
 from shared.settings import Role, Settings
 
 NEEDED = {

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.local import AlreadyRunning, Local
-from cli.plan import make_plan
+from cli.clone import AlreadyRunning
+from cli.local.plan import make_plan
+from cli.local.state import Local
 from shared.errors import ConfigError
 
 POSTGRES = {"DATABASE_URL": "postgresql://127.0.0.1/daybook"}

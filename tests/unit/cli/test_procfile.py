@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.local import ROOT
-from cli.procfile import BadProcfile, read_procfile
+from cli.clone import ROOT
+from cli.local.procfile import BadProcfile, read_procfile
 
 
 def test_commands_come_by_name_in_the_order_of_the_file(tmp_path: Path) -> None:

@@ -12,15 +12,16 @@ from collections.abc import Iterator
 
 import psycopg
 
-from cli import leftovers, processes
-from cli.embedded import EmbeddedServiceFailed, Postgres
-from cli.first_start import prepare_database
-from cli.local import ROOT, AlreadyRunning, Local
-from cli.output import Output
-from cli.plan import Plan, environment, make_plan
-from cli.procfile import BadProcfile, read_procfile
-from cli.ready import announcement, wait_until_ready
-from cli.supervise import Service, StartFailed, Supervisor
+from cli.clone import ROOT, AlreadyRunning, environment
+from cli.local import leftovers, processes
+from cli.local.embedded import EmbeddedServiceFailed, Postgres
+from cli.local.first_start import prepare_database
+from cli.local.output import Output
+from cli.local.plan import Plan, make_plan
+from cli.local.procfile import BadProcfile, read_procfile
+from cli.local.ready import announcement, wait_until_ready
+from cli.local.state import Local
+from cli.local.supervise import Service, StartFailed, Supervisor
 from shared.errors import ConfigError
 from shared.keys import Keys
 from shared.redis_client import connect

@@ -8,10 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dotenv import dotenv_values
-
-from cli.embedded import Postgres, Valkey, free_port
-from cli.local import ROOT, Local
+from cli.local.embedded import Postgres, Valkey, free_port
+from cli.local.state import Local
 from shared.errors import ConfigError
 from shared.settings import Role, Settings
 
@@ -35,12 +33,6 @@ class Plan:
     def embedded(self) -> tuple[Postgres | Valkey, ...]:
         """The services to start before the processes, in that order."""
         return tuple(service for service in (self.postgres, self.valkey) if service is not None)
-
-
-def environment(root: Path = ROOT) -> dict[str, str]:
-    """The variables of this process, above those of a file .env in the clone."""
-    file = {name: value for name, value in dotenv_values(root / ".env", interpolate=False).items() if value is not None}
-    return {**file, **os.environ}
 
 
 def make_plan(given: Mapping[str, str], local: Local) -> Plan:

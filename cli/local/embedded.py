@@ -25,8 +25,8 @@ from pathlib import Path
 import psycopg
 import redis
 
-from cli import processes
-from cli.local import write_private
+from cli.local import processes
+from cli.local.state import write_private
 
 START_TIMEOUT_S = 30.0
 # PostgreSQL's own words, in the C locale that we give it.

@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-ROOT = Path(__file__).resolve().parent.parent
-MODULES = {"run": "cli.run", "test": "cli.checks", "dash": "cli.dash"}
+ROOT = Path(__file__).resolve().parents[2]
+MODULES = {"run": "cli.local.run", "test": "cli.local.checks", "dash": "cli.dash"}
 RUNTIME, TEST = "requirements.txt", "requirements-test.txt"
 
 

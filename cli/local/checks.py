@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cli.local import ROOT
+from cli.clone import ROOT
 
 CHECKS = (
     ("format", "ruff", "format", "--check", "."),

@@ -14,8 +14,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from cli.local import ROOT
-from cli.processes import PROC, group_members, is_group_alive, kill_group, signal_group, stat_fields
+from cli.clone import ROOT
+from cli.local.processes import PROC, group_members, is_group_alive, kill_group, signal_group, stat_fields
 
 GRACE_S = 8.0
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import psycopg
 from sqlalchemy import Engine, text
 
-from cli.embedded import Postgres
-from cli.plan import DATABASE, Plan
+from cli.local.embedded import Postgres
+from cli.local.plan import DATABASE, Plan
+from cli.local.ready import DemoTenant
 from cli.progress import progress
-from cli.ready import DemoTenant
 from demo.load import load_demo
 from workers.database import make_engine
 from workers.migrate import migrate

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from cli.supervise import Service, StartFailed
+from cli.local.supervise import Service, StartFailed
+from cli.settings_text import masked
 from cli.tokens import make_token
-from cli.variables import masked
+from cli.web_process import base_url, is_ready
 from shared.errors import StoreUnavailable
 from shared.settings import Settings
 from shared.store import SnapshotReader
@@ -18,10 +18,7 @@ READY_TIMEOUT_S = 90.0
 # A process that dies so often before Daybook was ever ready is not going to recover.
 FATAL_DEATHS = 4
 DEMO_TOKEN_TTL_S = 7 * 24 * 3600
-_PROBE_TIMEOUT_S = 1.0
 _PROBE_EVERY_S = 0.2
-# Whatever proxy the environment names, the web process is on this machine.
-_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +27,6 @@ class DemoTenant:
 
     tenant_id: str
     name: str
-
-
-def base_url(settings: Settings) -> str:
-    """Where a browser on this machine finds the web process."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 (compared, not bound)
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
-
-
-def is_ready(settings: Settings) -> bool:
-    """Whether /readyz answers 200."""
-    request = urllib.request.Request(f"{base_url(settings)}/readyz")  # noqa: S310 (http, our own)
-    if settings.trusted_hosts:
-        request.add_header("Host", settings.trusted_hosts[0].lstrip("."))
-    try:
-        with _direct.open(request, timeout=_PROBE_TIMEOUT_S) as response:
-            return bool(response.status == 200)
-    except (OSError, ValueError):
-        return False
 
 
 def wait_until_ready(

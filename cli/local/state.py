@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import hmac
 import json
 import os
 import secrets
 import shutil
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-
-
-def release() -> str:
-    """The version of Daybook, from the one place that says it."""
-    return str(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"])
-
-
-class AlreadyRunning(Exception):
-    """Another bin/run of this clone is running; two would write into one data directory."""
+from cli.clone import LOCAL, RUN_FILE, locked, running
 
 
 def write_private(path: Path, text: str) -> None:
@@ -40,7 +29,7 @@ def write_private(path: Path, text: str) -> None:
 class Local:
     """The directory .local of one clone."""
 
-    directory: Path = ROOT / ".local"
+    directory: Path = LOCAL
 
     @property
     def postgres(self) -> Path:
@@ -57,10 +46,6 @@ class Local:
     @property
     def metrics(self) -> Path:
         return self.directory / "metrics"
-
-    @property
-    def _run(self) -> Path:
-        return self.directory / "run.json"
 
     def make(self) -> None:
         """Create the directory. Others may pass through it, for PostgreSQL runs as another user when we are root."""
@@ -80,31 +65,18 @@ class Local:
             write_private(path, secrets.token_hex(32))
         return hmac.new(path.read_bytes(), purpose.encode(), hashlib.sha256).hexdigest()
 
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the clone's lock; raises AlreadyRunning. The kernel frees it with this process, however it ends."""
-        with (self.directory / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise AlreadyRunning from None
-            yield
+    def locked(self) -> contextlib.AbstractContextManager[None]:
+        """Hold the clone's lock; raises AlreadyRunning."""
+        return locked(self.directory)
 
     def publish(self, variables: Mapping[str, str]) -> None:
         """Let bin/dash know how to reach what runs; the addresses hold passwords."""
-        write_private(self._run, json.dumps(dict(variables), indent=2) + "\n")
+        write_private(self.directory / RUN_FILE, json.dumps(dict(variables), indent=2) + "\n")
 
     def withdraw(self) -> None:
         """Nothing runs any more."""
-        self._run.unlink(missing_ok=True)
+        (self.directory / RUN_FILE).unlink(missing_ok=True)
 
     def running(self) -> dict[str, str]:
-        """The variables of the bin/run that is running, empty when none is (a killed one leaves its file, not its lock)."""
-        if not self._run.exists():
-            return {}
-        try:
-            with self.locked():
-                return {}
-        except AlreadyRunning:
-            variables: dict[str, str] = json.loads(self._run.read_text())
-            return variables
+        """The variables of the bin/run that is running, empty when none is."""
+        return running(self.directory)

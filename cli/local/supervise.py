@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cli import leftovers, processes
-from cli.output import Output, OutputGone
+from cli.local import leftovers, processes
+from cli.local.output import Output, OutputGone
 
 FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S = 10.0
@@ -67,7 +67,7 @@ class Service:
 
 
 class Supervisor:
-    """Runs services until it is told to stop. `pids`: where running processes are on record, see cli/leftovers.py."""
+    """Runs services until it is told to stop. `pids`: where running processes are on record, see cli/local/leftovers.py."""
 
     def __init__(self, services: Sequence[Service], output: Output, pids: Path) -> None:
         self._services = services
