@@ -24,7 +24,7 @@ from rich.markup import escape
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from cli.clone import environment, release, running
+from cli.clone import ROOT, environment, release, running
 from cli.progress import progress
 from cli.settings_text import VARIABLES, effective, env_example
 from cli.tokens import make_token
@@ -61,8 +61,8 @@ class Duration(click.ParamType[int]):
         return int(found[1]) * _UNITS[found[2] or "s"]
 
 
-class NoDemo(DaybookError):
-    """This installation has no demo: production images leave it out. Run the command in a clone."""
+class NotAClone(DaybookError):
+    """Production images leave out the demo and what only a clone needs. Run the command in a clone."""
 
 
 class NothingRuns(DaybookError):
@@ -129,7 +129,7 @@ def doctor(as_json: bool) -> None:
 def demo(live: bool, every: float, yes: bool) -> None:
     """Load the demo tenants anew, or keep them busy (--live)."""
     if find_spec("demo") is None:
-        raise NoDemo("the demo is not part of this installation; run it in a clone")
+        raise NotAClone("the demo is not part of this installation; run it in a clone")
     known = known_environment()
     settings = load_settings(known)
     if known["DATABASE_URL"] != running().get("DATABASE_URL") and not yes:
@@ -278,10 +278,19 @@ def migrate() -> None:
 
 @dash.command()
 @click.option("--example", is_flag=True, help="The text of .env.example instead.")
-def config(example: bool) -> None:
+@click.option("--update", is_flag=True, help="Write .env.example and the tables of the documents instead.")
+def config(example: bool, update: bool) -> None:
     """Print every setting as it holds here, secrets masked. Exit code 2 if any is missing or malformed."""
     if example:
         print(env_example(), end="")
+        return
+    if update:
+        if find_spec("cli.local") is None:
+            raise NotAClone("this installation has no documents; run it in a clone")
+        from cli.local.settings_files import update as update_files
+
+        for path in update_files(ROOT):
+            print(path.relative_to(ROOT))
         return
     known = known_environment()
     print(effective(known))
@@ -298,9 +307,9 @@ def env() -> None:
     """
     known = known_environment()
     load_settings(known)
-    for variable in VARIABLES:
-        if known.get(variable.name):
-            print(f"export {variable.name}={shlex.quote(known[variable.name])}")
+    for name in (one.variable.name for one in VARIABLES):
+        if known.get(name):
+            print(f"export {name}={shlex.quote(known[name])}")
     print(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')
 
 

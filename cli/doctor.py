@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +83,8 @@ def _python() -> Check:
 
 
 def _packages() -> Check:
-    pins = (line.strip().split("==") for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pins = (str(pin).split("==") for pin in project["dependencies"])
     wrong = []
     for name, version in pins:
         try:
@@ -93,7 +95,12 @@ def _packages() -> Check:
             wrong.append(f"{name} {found} instead of {version}")
     if not wrong:
         return Check(name="packages", status="ok", detail="as pinned")
-    return Check(name="packages", status="warn", detail="; ".join(wrong), advice="pip install -r requirements.txt")
+    return Check(
+        name="packages",
+        status="warn",
+        detail="; ".join(wrong),
+        advice="pip install --require-hashes -r requirements.txt",
+    )
 
 
 def _problems(environment: Mapping[str, str]) -> list[str]:

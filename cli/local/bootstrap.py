@@ -1,4 +1,4 @@
-"""Makes the clone's own virtual environment, installs the pinned requirements, then becomes the command asked for.
+"""Makes the clone's own virtual environment, installs the locked requirements, then becomes the command asked for.
 
 Runs under whatever Python the machine has, so it uses the standard library alone and imports nothing of Daybook.
 DAYBOOK_VENV names a ready-made environment to use instead; nothing is installed then.
@@ -18,7 +18,7 @@ from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = {"run": "cli.local.run", "test": "cli.local.checks", "dash": "cli.dash"}
-RUNTIME, TEST = "requirements.txt", "requirements-test.txt"
+RUNTIME, TEST = "requirements-local.txt", "requirements-test.txt"
 
 
 class BootstrapFailed(Exception):
@@ -107,7 +107,8 @@ def install(venv: Path, wanted: list[str], requirements: str) -> None:
 def pip_install(python: Path, requirements: Path) -> None:
     """Run pip, showing on a terminal which package it is at; raise with the end of its output when it fails."""
     pip = subprocess.Popen(
-        [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-r", str(requirements)],
+        [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input",
+         "--require-hashes", "-r", str(requirements)],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     output = []

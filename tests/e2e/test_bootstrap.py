@@ -19,7 +19,7 @@ def clone(tmp_path: Path) -> Path:
     root = tmp_path / "a clone"
     for name in ("bin", "cli"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("requirements.txt", "requirements-test.txt"):
+    for name in ("requirements-local.txt", "requirements-test.txt"):
         shutil.copy2(ROOT / name, root / name)
     return root
 
@@ -45,18 +45,18 @@ def test_a_package_index_out_of_reach_is_said_so_and_the_next_try_begins_again(c
 
 
 def test_what_is_installed_once_is_not_installed_again(clone: Path) -> None:
-    (clone / "requirements.txt").write_text("# nothing\n")
+    (clone / "requirements-local.txt").write_text("# nothing\n")
     (clone / "cli" / "dash.py").write_text("print('it runs')\n")
     first, second = run(clone), run(clone)
     assert first.stdout == second.stdout == "it runs\n"
-    assert "Installing requirements.txt" in first.stderr
+    assert "Installing requirements-local.txt" in first.stderr
     assert second.stderr == ""
-    (clone / "requirements.txt").write_text("# still nothing, but otherwise\n")
-    assert "Installing requirements.txt" in run(clone).stderr
+    (clone / "requirements-local.txt").write_text("# still nothing, but otherwise\n")
+    assert "Installing requirements-local.txt" in run(clone).stderr
 
 
 def test_a_clone_that_moved_gets_a_new_environment(clone: Path) -> None:
-    (clone / "requirements.txt").write_text("# nothing\n")
+    (clone / "requirements-local.txt").write_text("# nothing\n")
     (clone / "cli" / "dash.py").write_text("import sys; print(sys.prefix)\n")
     assert run(clone).stdout.strip() == str(clone / ".venv")
     moved = clone.rename(clone.with_name("elsewhere"))

@@ -47,7 +47,7 @@ def test_compose_runs_every_process_of_the_procfile_and_those_that_may_not_fail_
 def test_compose_tells_only_known_settings_and_web_no_database() -> None:
     services = compose()["services"]
     told = {name: set(services[name]["environment"]) for name in PROCESSES}
-    assert set().union(*told.values()) <= {variable.name for variable in VARIABLES}
+    assert set().union(*told.values()) <= {one.variable.name for one in VARIABLES}
     assert "DATABASE_URL" not in told["web"]
     assert all({"DATABASE_URL", "REDIS_URL"} <= told[name] for name in PROCESSES - {"web"})
     assert "noeviction" in services["valkey"]["command"]

@@ -1,15 +1,19 @@
-""".env.example: generated, complete, and true about the defaults."""
+""".env.example and the tables of the documents: made from the settings, complete, and true about the defaults."""
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import Iterator, Mapping
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from dotenv import dotenv_values
 
 from cli.clone import ROOT
-from cli.settings_text import SECTIONS, VARIABLES, effective, env_example, masked
+from cli.local.settings_files import expected, update
+from cli.settings_text import VARIABLES, effective, env_example, masked
 from shared.settings import Role, Settings
 
 NEEDED = {
@@ -37,15 +41,42 @@ class Recording(Mapping[str, str]):
         return len(NEEDED)
 
 
-def test_the_file_is_what_the_command_prints() -> None:
-    assert (ROOT / ".env.example").read_text() == env_example()
+def test_every_list_of_settings_is_as_the_settings_are_now() -> None:
+    """When this fails: bin/dash config --update."""
+    for path, text in expected(ROOT).items():
+        assert path.read_text() == text, path
+
+
+def test_every_variable_stands_in_every_list() -> None:
+    for text in expected(ROOT).values():
+        assert all(one.variable.name in text for one in VARIABLES)
+
+
+def test_the_update_mends_what_differs_and_touches_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    for name in (".env.example", "README.md", "docs/operations.md"):
+        shutil.copy2(ROOT / name, tmp_path / name)
+    assert update(tmp_path) == []
+    readme = tmp_path / "README.md"
+    readme.write_text(readme.read_text().replace("| 8000 |", "| 80 |"))
+    assert update(tmp_path) == [readme]
+    assert readme.read_text() == (ROOT / "README.md").read_text()
+
+
+def test_the_guide_states_the_same_limits() -> None:
+    rows = [line for line in (ROOT / "docs" / "api.md").read_text().splitlines() if line.startswith("|")]
+    limits = {one.variable.name: one.default for one in VARIABLES}
+    named = [(row, name) for row in rows for name in re.findall(r"`(DASHBOARD_(?:RATE|MAX)_\w+)`", row)]
+    assert named
+    for row, name in named:
+        assert limits[name] in row
 
 
 def test_every_variable_that_is_read_is_listed_and_no_other() -> None:
     environment = Recording()
     for role in ROLES:
         Settings.from_env(environment, role=role)
-    assert {variable.name for variable in VARIABLES} == environment.asked
+    assert {one.variable.name for one in VARIABLES} == environment.asked
 
 
 def test_the_listed_defaults_are_the_real_ones() -> None:
@@ -53,7 +84,7 @@ def test_the_listed_defaults_are_the_real_ones() -> None:
     listed = {
         name: value
         for name, value in dotenv_values(stream=StringIO(uncommented), interpolate=False).items()
-        if value and name in {variable.name for variable in VARIABLES}
+        if value and name in {one.variable.name for one in VARIABLES}
     }
     for role in ROLES:
         assert Settings.from_env({**listed, **NEEDED}, role=role) == Settings.from_env(NEEDED, role=role)
@@ -64,7 +95,7 @@ def test_a_copy_of_the_example_changes_nothing_before_it_is_edited() -> None:
 
 
 def test_every_variable_says_what_it_is_for() -> None:
-    assert all(variable.text for section in SECTIONS.values() for variable in section)
+    assert all(one.variable.text for one in VARIABLES)
 
 
 @pytest.mark.parametrize(
