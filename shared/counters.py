@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
 
 import redis
 
@@ -135,9 +135,9 @@ class Tally:
 
 
 class Counted:
-    """The hash as it was read."""
+    """The hash as it was read: bytes by bytes, however the client's types call them."""
 
-    def __init__(self, fields: Mapping[bytes, bytes]) -> None:
+    def __init__(self, fields: Mapping[Any, Any]) -> None:
         self._values = {name.decode(): float(value) for name, value in fields.items()}
 
     def by_value(self, counter: Counter) -> dict[str, float]:

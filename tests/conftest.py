@@ -68,7 +68,11 @@ def pytest_configure(config: pytest.Config) -> None:
     engine.dispose()
     os.environ["DAYBOOK_TEST_SERVICES"] = json.dumps([postgres.url(), valkey.url()])
     config.add_cleanup(stack.close)
-    config.add_cleanup(lambda: os.environ.pop("DAYBOOK_TEST_SERVICES"))
+    config.add_cleanup(_forget_services)
+
+
+def _forget_services() -> None:
+    del os.environ["DAYBOOK_TEST_SERVICES"]
 
 
 @pytest.hookimpl(optionalhook=True)

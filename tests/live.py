@@ -234,7 +234,7 @@ class Events(Wire):
             fields = dict(line.split(b": ", 1) for line in self.block().split(b"\n") if not line.startswith(b":"))
             if b"data" in fields:
                 extra = {name: fields[name.encode()].decode() for name in ("id", "retry") if name.encode() in fields}
-                return json.loads(fields[b"data"]) | {f"_{name}": value for name, value in extra.items()}
+                return dict(json.loads(fields[b"data"])) | {f"_{name}": value for name, value in extra.items()}
 
     def cut_off(self) -> None:
         """Read until the connection ends; `ended` tells whether the stream did, too."""

@@ -73,7 +73,7 @@ class WebServer:
     keys: Keys
     env: Mapping[str, str] = field(default_factory=dict)
     beating: bool = True
-    port: int | None = None
+    port: int = 0
 
     def __enter__(self) -> Self:
         self.port = self.port or free_port()

@@ -102,7 +102,12 @@ def test_a_close_code_decides_how_long_to_wait(
 ) -> None:
     there = visit(None)
     sockets: list[WebSocketRoute] = []
-    there.page.route_web_socket(SOCKETS, lambda route: (sockets.append(route), route.connect_to_server()))
+
+    def pass_on(route: WebSocketRoute) -> None:
+        sockets.append(route)
+        route.connect_to_server()
+
+    there.page.route_web_socket(SOCKETS, pass_on)
     there.context.add_cookies([cookie(stack, business)])
     there.page.reload()
     there.expect_live()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from subprocess import Popen
+from typing import Any
 
 import pytest
 import redis
@@ -46,7 +47,7 @@ class Group:
             stack.callback(server.stop)
         for port in self.ports:
             stack.callback(processes.end, self._sentinel(root / f"sentinel-{port}", port))
-        self.sentinel = Sentinel([("127.0.0.1", port) for port in self.ports], socket_timeout=1.0)
+        self.sentinel = Sentinel([("127.0.0.1", port) for port in self.ports], socket_timeout=1.0)  # type: ignore[no-untyped-call]
         eventually(self.is_complete)
 
     @property
@@ -58,7 +59,7 @@ class Group:
     def is_complete(self) -> bool:
         """Whether every sentinel knows the replica and the other sentinels."""
         try:
-            states = [one.sentinel_master(MASTER) for one in self.sentinel.sentinels]
+            states: list[Any] = [one.sentinel_master(MASTER) for one in self.sentinel.sentinels]
         except redis.RedisError:
             return False
         return all(state["num-slaves"] == 1 and state["num-other-sentinels"] == 2 for state in states)

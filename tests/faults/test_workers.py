@@ -7,6 +7,7 @@ import signal
 import time
 import uuid
 from collections.abc import Iterator
+from functools import partial
 
 import psutil
 
@@ -99,7 +100,7 @@ def test_workers_replaced_one_by_one_do_every_task_that_was_sent(
         stack.start(starting, command)
         ready = stack.log(starting).count(READY)
         send(SENT // 4)
-        eventually(lambda name=starting, before=ready: stack.log(name).count(READY) > before, within_s=20.0)
+        eventually(partial(_is_ready_again, stack, starting, ready), within_s=20.0)
         send(SENT // 4)
         assert stack.stop(stopping) < 10.0
     started = time.monotonic()
@@ -128,3 +129,7 @@ def test_a_worker_that_cannot_go_on_ends_even_if_its_child_does_not(stack: Stack
         worker.wait(10.0)
     watch.recovered(within_s=15.0)
     watch.assert_stayed_connected()
+
+
+def _is_ready_again(stack: Stack, name: str, before: int) -> bool:
+    return stack.log(name).count(READY) > before

@@ -106,7 +106,7 @@ class Books:
     def noticed(self) -> Iterator[list[Notice]]:
         """The notices about alerts that are published meanwhile."""
         found: list[Notice] = []
-        with self.client.pubsub() as channel:
+        with self.client.pubsub() as channel:  # type: ignore[no-untyped-call]
             channel.subscribe(self.keys.notices)
             channel.get_message(timeout=5)
             yield found

@@ -34,7 +34,7 @@ def test_balances_agree_and_nothing_happens_in_the_future(engine: Engine, db: ps
     ).fetchall()
     assert wrong == []
     open_ = db.execute("SELECT count(*) FROM dashboard.invoice WHERE balance > 0 AND due_date < %s", [TODAY]).fetchone()
-    assert open_ > (0,)
+    assert open_ != (0,)
 
 
 @pytest.mark.parametrize(("seed", "same"), [(1, True), (2, False)])

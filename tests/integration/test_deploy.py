@@ -71,7 +71,7 @@ def image(into: Path) -> dict[str, str]:
             to = into / target / Path(source).name if target.endswith("/") else into / target
             copy = shutil.copytree if (PROJECT / source).is_dir() else shutil.copy
             to.parent.mkdir(parents=True, exist_ok=True)
-            copy(PROJECT / source, to)  # type: ignore[operator]
+            copy(PROJECT / source, to)
     for pattern in (PROJECT / ".dockerignore").read_text().splitlines():
         for path in [] if not pattern or pattern.startswith("#") else list(into.glob(pattern)):
             shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -6,7 +6,8 @@ import contextlib
 import json
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -138,7 +139,7 @@ def test_an_emptied_redis_is_noticed_asked_for_and_followed_into_a_new_epoch(web
 def test_revisions_that_redis_lost_are_never_sent_again_under_another_content(web: WebServer) -> None:
     key = web.keys.snapshot("t")
     first = web.write("t", n=1)
-    backup = web.client.hgetall(key)
+    backup: Any = web.client.hgetall(key)
     web.write("t", n=2)
     third = web.write("t", n=3)
     with _opened(web) as client:
@@ -164,7 +165,7 @@ def test_a_subscription_that_is_killed_is_renewed_and_what_came_meanwhile_is_rea
             web.client.client_kill_filter(_type="pubsub")
             killed = time.monotonic()
             web.write("t", n=n)
-            client.receive_type("dashboard.update", where=lambda m, n=n: m["data"]["n"] == n)
+            client.receive_type("dashboard.update", where=_numbered(n))
             assert time.monotonic() - killed < 5 * slowed_by()
 
 
@@ -225,3 +226,7 @@ def test_every_history_of_versions_is_rising_through_a_rough_minute(web: WebServ
             revisions = [version.revision for version in history if version.epoch == epoch]
             assert revisions == sorted(set(revisions))
         client.socket.close()
+
+
+def _numbered(n: int) -> Callable[[dict[str, Any]], bool]:
+    return lambda message: bool(message["data"]["n"] == n)

@@ -145,7 +145,7 @@ def other(system: System) -> Iterator[Business]:
 def silent(socket: Socket) -> bool:
     """Whether nothing but the answer to a ping arrives: whatever was sent before it would come first."""
     socket.send({"type": "ping"})
-    return socket.receive()["type"] == "pong"
+    return bool(socket.receive()["type"] == "pong")
 
 
 def told(socket: Socket, count: int) -> list[tuple[str, str]]:
@@ -500,7 +500,7 @@ def silent_but_for_status(socket: Socket) -> bool:
     socket.send({"type": "ping"})
     while (message := socket.receive())["type"] == "dashboard.status":
         continue
-    return message["type"] == "pong"
+    return bool(message["type"] == "pong")
 
 
 def test_a_socket_of_a_tenant_that_is_deleted_is_closed(business: Business) -> None:

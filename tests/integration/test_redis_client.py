@@ -22,7 +22,7 @@ def test_calls_that_find_no_connection_free_wait_for_one(services: Services, key
 
 
 def test_a_call_that_waits_too_long_for_a_connection_is_refused(services: Services, keys: Keys) -> None:
-    with connect(services.redis_url, timeout_s=0.2, max_connections=1) as client, client.pubsub() as channel:  # type: ignore[no-untyped-call]
+    with connect(services.redis_url, timeout_s=0.2, max_connections=1) as client, client.pubsub() as channel:
         channel.subscribe(keys.notices)
         with pytest.raises(redis.ConnectionError):
             client.ping()

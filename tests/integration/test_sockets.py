@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -91,7 +92,8 @@ def test_every_interval_the_newest_is_sent_with_what_was_refreshed_in_place(hast
     with Socket(hasty.port, tenant) as client:
         first = client.receive_type("dashboard.update")
         client.send({"type": "configure", "config": {"update_interval": 1}})
-        refreshed = hasty.client.hget(hasty.keys.snapshot(tenant), "snapshot").replace(b'"n": 1', b'"n": 1, "age": 5')
+        stored: Any = hasty.client.hget(hasty.keys.snapshot(tenant), "snapshot")
+        refreshed = stored.replace(b'"n": 1', b'"n": 1, "age": 5')
         hasty.client.hset(hasty.keys.snapshot(tenant), "snapshot", refreshed)
         update = client.receive_type("dashboard.update", where=lambda m: "age" in m["data"])
     assert first["data"]["version"] == update["data"]["version"] == str(version)
@@ -199,7 +201,7 @@ def test_peers_are_served_at_once_while_others_do_not_read(web: WebServer) -> No
         for n in range(1, 40):
             started = time.monotonic()
             web.write(tenant, n=n, pad="x" * 20_000)
-            quick.receive_type("dashboard.update", where=lambda m, n=n: m["data"]["n"] == n)
+            quick.receive_type("dashboard.update", where=_numbered(n))
             worst_s = max(worst_s, time.monotonic() - started)
     for client in stalled:
         client.socket.close()
@@ -219,3 +221,7 @@ def test_a_client_that_answers_no_ping_is_forgotten_and_one_that_does_is_not(web
         alive.send({"type": "ping"})
         reader.join(5)
         assert not reader.is_alive()
+
+
+def _numbered(n: int) -> Callable[[dict[str, Any]], bool]:
+    return lambda message: bool(message["data"]["n"] == n)

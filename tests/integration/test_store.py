@@ -40,7 +40,7 @@ def reader(valkey: redis.Redis, keys: Keys) -> SnapshotReader:
 
 @pytest.fixture
 def notices(valkey: redis.Redis, keys: Keys) -> Iterator[redis.client.PubSub]:
-    with valkey.pubsub() as channel:
+    with valkey.pubsub() as channel:  # type: ignore[no-untyped-call]
         channel.subscribe(keys.notices)
         assert channel.get_message(timeout=5)["type"] == "subscribe"
         yield channel

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,7 +79,7 @@ class Running:
 
 
 @pytest.fixture
-def supervise(tmp_path: Path) -> Iterator[type[Running]]:
+def supervise(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     started: list[Running] = []
 
     def start(*specs: str, grace_s: float = 1.0) -> Running:
@@ -92,7 +92,7 @@ def supervise(tmp_path: Path) -> Iterator[type[Running]]:
         started.append(Running(process, printed, tmp_path / "pids", set()))
         return started[-1]
 
-    yield start  # type: ignore[misc]
+    yield start
     for running in started:
         if running.process.poll() is None:
             running.look()
@@ -102,7 +102,7 @@ def supervise(tmp_path: Path) -> Iterator[type[Running]]:
             process.kill()
 
 
-def test_output_lines_carry_the_name_of_their_process(supervise: type[Running]) -> None:
+def test_output_lines_carry_the_name_of_their_process(supervise: Callable[..., Running]) -> None:
     running = supervise("0:web:printf 'one\\ntwo'; exec sleep 1000", "1:worker:echo three; exec sleep 1000")
     eventually(lambda: "three" in running.text)
     running.process.terminate()
@@ -112,7 +112,7 @@ def test_output_lines_carry_the_name_of_their_process(supervise: type[Running]) 
     assert "\x1b" not in running.text
 
 
-def test_a_process_that_dies_is_started_again_and_its_children_are_not_left(supervise: type[Running]) -> None:
+def test_a_process_that_dies_is_started_again_and_its_children_are_not_left(supervise: Callable[..., Running]) -> None:
     running = supervise(f"0:web:{FORKS}")
     eventually(lambda: "forked" in running.text)
     eventually(lambda: len(running.look()) >= 4)
@@ -126,7 +126,7 @@ def test_a_process_that_dies_is_started_again_and_its_children_are_not_left(supe
     assert "web ended (signal SIGKILL); starting it again in 0.5 s" in running.text
 
 
-def test_a_process_that_keeps_dying_is_started_ever_more_slowly(supervise: type[Running]) -> None:
+def test_a_process_that_keeps_dying_is_started_ever_more_slowly(supervise: Callable[..., Running]) -> None:
     running = supervise("0:web:exit 3")
     eventually(lambda: "in 2 s" in running.text)
     told = [line for line in running.text.splitlines() if "ended" in line]
@@ -134,7 +134,7 @@ def test_a_process_that_keeps_dying_is_started_ever_more_slowly(supervise: type[
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_told_to_stop_it_leaves_nothing_behind(supervise: type[Running], how: signal.Signals) -> None:
+def test_told_to_stop_it_leaves_nothing_behind(supervise: Callable[..., Running], how: signal.Signals) -> None:
     running = supervise(f"0:web:{FORKS}", f"1:worker:{STUBBORN}")
     eventually(lambda: "forked" in running.text and "deaf" in running.text)
     running.look()
@@ -145,7 +145,7 @@ def test_told_to_stop_it_leaves_nothing_behind(supervise: type[Running], how: si
     assert running.text.splitlines()[-1] == "stopped"
 
 
-def test_processes_stop_in_the_order_of_their_stages(supervise: type[Running]) -> None:
+def test_processes_stop_in_the_order_of_their_stages(supervise: Callable[..., Running]) -> None:
     running = supervise(f"2:last:{TELLS}", f"0:first:{TELLS}", f"1:middle:{TELLS}")
     eventually(lambda: running.text.count("up") == 3)
     running.process.terminate()
@@ -154,7 +154,7 @@ def test_processes_stop_in_the_order_of_their_stages(supervise: type[Running]) -
     assert told == ["first", "middle", "last"]
 
 
-def test_told_twice_it_does_not_wait_for_the_stubborn(supervise: type[Running]) -> None:
+def test_told_twice_it_does_not_wait_for_the_stubborn(supervise: Callable[..., Running]) -> None:
     running = supervise(f"0:web:{TELLS}", f"1:worker:{STUBBORN}", grace_s=60)
     eventually(lambda: "up" in running.text and "deaf" in running.text)
     running.process.send_signal(signal.SIGINT)
@@ -163,7 +163,7 @@ def test_told_twice_it_does_not_wait_for_the_stubborn(supervise: type[Running]) 
     assert running.process.wait(15) == 0
 
 
-def test_killed_itself_it_leaves_nothing_behind(supervise: type[Running]) -> None:
+def test_killed_itself_it_leaves_nothing_behind(supervise: Callable[..., Running]) -> None:
     running = supervise(f"0:web:{FORKS}", f"1:worker:{STUBBORN}", f"2:frozen:{TELLS}")
     eventually(lambda: all(word in running.text for word in ("forked", "deaf", "up")))
     running.look()

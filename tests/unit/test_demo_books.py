@@ -13,7 +13,7 @@ from demo.extract import numbered
 from demo.generated import generated_books
 from demo.quickbooks import quickbooks_books
 from demo.rates import daily_rates, rate
-from demo.rows import Books, Tenant, balances, newest_day
+from demo.rows import Books, Expense, Invoice, Quote, Tenant, balances, newest_day
 from demo.xero import xero_books
 from shared.currency import exponent
 
@@ -56,7 +56,8 @@ def test_xero_balances_are_what_the_payments_leave(xero: Books) -> None:
 
 def test_xero_rates_are_turned_into_base_units_per_document_unit(xero: Books) -> None:
     # The extract says 0.770885 US dollars for one Canadian dollar.
-    assert Decimal("1.297210349144") in {row.base_rate for row in (*xero.invoices, *xero.expenses)}
+    documents: list[Invoice | Expense] = [*xero.invoices, *xero.expenses]
+    assert Decimal("1.297210349144") in {row.base_rate for row in documents}
     assert all(row.base_rate is None for row in xero.expenses if row.currency == "CAD")
     assert {row.currency for row in xero.rates} == {"USD", "GBP"}
 
@@ -141,7 +142,8 @@ def test_something_of_every_kind_happens_today_whatever_day_it_is(business: Busi
 @pytest.mark.parametrize("business", BUSY, ids=lambda business: business.tenant_id)
 def test_made_up_amounts_are_money_that_exists(business: Business) -> None:
     books = generated_books(business, TODAY)
-    for row in (*books.invoices, *books.expenses, *books.quotes):
+    documents: list[Invoice | Expense | Quote] = [*books.invoices, *books.expenses, *books.quotes]
+    for row in documents:
         assert row.total == round(row.total, exponent(row.currency))
     for payment in books.payments:
         assert payment.amount == round(payment.amount, exponent(payment.currency))

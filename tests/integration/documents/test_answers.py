@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis import Case
@@ -46,13 +48,13 @@ schema = schemathesis.openapi.from_dict(openapi_document(create_app(SETTINGS), S
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_every_answer_is_a_documented_one(case: Case, web_with_demo: WebServer) -> None:
+def test_every_answer_is_a_documented_one(case: Case[Any], web_with_demo: WebServer) -> None:
     if case.path.endswith("/streaming/aggregate/"):
         end_soon(case)
     case.call_and_validate(web_with_demo.url, headers=bearer(TENANT), checks=CHECKS, timeout=20)
 
 
-def end_soon(case: Case) -> None:
+def end_soon(case: Case[Any]) -> None:
     """A stream ends by itself after one update, unless it asks for something that is refused."""
     asked = str(case.query.get("max_updates", 1))
     if asked.isascii() and asked.isdigit() and 1 <= int(asked) <= 1000:

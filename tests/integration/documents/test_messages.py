@@ -42,13 +42,14 @@ def test_messages_of_the_dashboard_socket(web_with_demo: WebServer, document: di
     with Socket(web_with_demo.port or 0, TENANT) as socket:
         contract.check(socket.receive(), "connection.established")
         contract.check(socket.receive_type("dashboard.update"), "dashboard.update")
-        for sent, kind in (
+        exchanges: tuple[tuple[dict[str, Any], str], ...] = (
             ({"type": "configure", "config": {"update_interval": 60}}, "configuration.updated"),
             ({"type": "configure", "config": {"update_interval": 1}}, "error"),
             ({"type": "ping"}, "pong"),
             ({"type": "refresh", "token": token(TENANT)}, "token.refreshed"),
             ({"type": "request_update"}, "dashboard.update"),
-        ):
+        )
+        for sent, kind in exchanges:
             if kind != "error":
                 contract.check(sent, sent["type"])
             socket.send(sent)
@@ -70,7 +71,7 @@ def test_messages_of_the_notifications_socket(web_with_demo: WebServer, document
         raised = socket.receive_type("alert.new")
         contract.check(raised, "alert.new")
         alert_id = raised["alert"]["id"]
-        for sent, kind in (
+        exchanges: tuple[tuple[dict[str, Any], str], ...] = (
             ({"type": "snooze", "alert_id": alert_id, "minutes": 60}, "alert.snoozed"),
             ({"type": "acknowledge", "alert_id": alert_id}, "alert.acknowledged"),
             ({"type": "acknowledge", "alert_id": "unknown"}, "error"),
@@ -79,7 +80,8 @@ def test_messages_of_the_notifications_socket(web_with_demo: WebServer, document
                 "subscription.updated",
             ),
             ({"type": "ping"}, "pong"),
-        ):
+        )
+        for sent, kind in exchanges:
             contract.check(sent, sent["type"])
             socket.send(sent)
             contract.check(socket.receive_type(kind), kind)

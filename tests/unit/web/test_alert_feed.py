@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 import pytest
 from hypothesis import given
@@ -16,7 +16,8 @@ from web.alert_feed import AlertFeed
 from web.alert_messages import AlertMessage, AlertNew, AlertUpdated
 
 T = [f"2026-03-11T12:00:0{second}.000Z" for second in range(10)]
-PROFIT, OVERDUE = "Daily Profit", "Overdue Invoices"
+PROFIT: Final = "Daily Profit"
+OVERDUE: Final = "Overdue Invoices"
 
 
 def alert(name: str = "a", level: Level = "warning", **fields: Any) -> BoardAlert:

@@ -33,7 +33,7 @@ def test_without_redis_every_answer_is_a_designed_one(app: Flask) -> None:
         assert answer.status_code == 503
         assert int(answer.headers["Retry-After"]) >= 1
     answer = app.test_client().post("/api/dashboard/realtime/recalculate/", headers=bearer())
-    assert (answer.status_code, answer.json["code"]) == (503, "store_unavailable")
+    assert (answer.status_code, answer.get_json()["code"]) == (503, "store_unavailable")
 
 
 def test_an_error_of_ours_tells_the_client_nothing_but_its_id(app: Flask) -> None:
@@ -42,7 +42,7 @@ def test_an_error_of_ours_tells_the_client_nothing_but_its_id(app: Flask) -> Non
         raise RuntimeError("SELECT secret FROM host.internal")
 
     answer = get(app, "/broken")
-    assert (answer.status_code, answer.json["code"]) == (500, "internal_error")
+    assert (answer.status_code, answer.get_json()["code"]) == (500, "internal_error")
     assert answer.json["request_id"] == answer.headers["X-Request-ID"]
     assert "SELECT" not in answer.text
     assert "Traceback" not in answer.text

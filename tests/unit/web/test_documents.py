@@ -153,7 +153,7 @@ def test_every_close_code_of_ours_is_documented() -> None:
 
 
 def test_documents_carry_the_release(app: Flask, openapi: dict[str, Any], asyncapi: dict[str, Any]) -> None:
-    release = app.test_client().get("/version").json["version"]
+    release = app.test_client().get("/version").get_json()["version"]
     assert openapi["info"]["version"] == asyncapi["info"]["version"] == release
 
 
@@ -162,8 +162,8 @@ def test_documents_are_served_to_everybody(app: Flask, openapi: dict[str, Any]) 
     answer = visitor.get("/openapi.json")
     assert (answer.status_code, answer.content_type, answer.json) == (200, "application/json", openapi)
     answer = visitor.get("/asyncapi.json", base_url="https://localhost:8443")
-    assert answer.json["servers"]["sockets"]["host"] == "localhost:8443"
-    assert answer.json["servers"]["sockets"]["protocol"] == "wss"
+    assert answer.get_json()["servers"]["sockets"]["host"] == "localhost:8443"
+    assert answer.get_json()["servers"]["sockets"]["protocol"] == "wss"
 
 
 def test_the_page_is_served_as_strictly_as_the_dashboard(app: Flask) -> None:

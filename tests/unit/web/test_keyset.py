@@ -50,9 +50,9 @@ class Issuer:
 def issuer() -> Iterator[Issuer]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            issuer.asked += 1
-            body = issuer.document()
-            self.send_response(503 if issuer.down else 200)
+            served.asked += 1
+            body = served.document()
+            self.send_response(503 if served.down else 200)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -61,11 +61,11 @@ def issuer() -> Iterator[Issuer]:
             """Nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    issuer = Issuer(f"http://127.0.0.1:{server.server_address[1]}/keys.json")
-    issuer.add("first")
+    served = Issuer(f"http://127.0.0.1:{server.server_address[1]}/keys.json")
+    served.add("first")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    yield issuer
+    yield served
     server.shutdown()
     thread.join()
     server.server_close()

@@ -45,7 +45,7 @@ GOOD_CLAIMS = {"sub": "t", "iat": NOW, "exp": NOW + 86_400}
 
 
 def public_pem(key: Any) -> str:
-    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    return str(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), "ascii")
 
 
 def test_the_tenant_is_the_tenant_id_claim_else_the_subject() -> None:
