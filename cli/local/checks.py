@@ -1,10 +1,12 @@
 """`bin/test`: formatting, lint, types and import rules, then every test; with arguments only pytest, which gets them.
 
+`--checks` leaves the tests out; `--coverage` measures which lines the tests reach, in every process that they start.
 pytest comes last, so that its summary is the last line; the exit code is 0 only if everything passed.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -18,7 +20,9 @@ CHECKS = (
     ("lint", "ruff", "check", "."),
     ("types", "mypy"),
     ("imports", "lint-imports", "--no-cache", "--no-logo"),
+    ("types of the page", "python", "-m", "cli.local.typescript"),
 )
+PYTEST = ("pytest", "-n", "2")
 # Debian's name of a program that some tests start, and where it may be.
 PROGRAMS = ("chromium", "nginx", "caddy")
 SBIN = "/usr/sbin:/sbin"
@@ -26,18 +30,41 @@ SBIN = "/usr/sbin:/sbin"
 
 def main(arguments: list[str]) -> int:
     """Run the checks and the tests; the exit code."""
-    failed = []
-    if not arguments:
-        for name, *command in CHECKS:
-            print(f"── {name}: {' '.join(command)}", flush=True)
-            if subprocess.run([_program(command[0]), *command[1:]], cwd=ROOT, check=False).returncode:
-                failed.append(name)
-    install_programs()
+    parser = argparse.ArgumentParser(prog="bin/test", add_help=False, allow_abbrev=False)
+    parser.add_argument("--checks", action="store_true")
+    parser.add_argument("--coverage", action="store_true")
+    chosen, for_pytest = parser.parse_known_args(arguments)
+    failed = [] if for_pytest or chosen.coverage else run_checks()
     if failed:
         print(f"── failed: {', '.join(failed)}", flush=True)
+    if chosen.checks:
+        return 1 if failed else 0
+    install_programs()
     print("── tests", flush=True)
-    pytest = subprocess.run([sys.executable, "-m", "pytest", "-n", "2", *arguments], cwd=ROOT, check=False)
+    if chosen.coverage:
+        return measured(for_pytest)
+    pytest = subprocess.run([sys.executable, "-m", *PYTEST, *for_pytest], cwd=ROOT, check=False)
     return pytest.returncode or (1 if failed else 0)
+
+
+def run_checks() -> list[str]:
+    """Run every check; the names of those that failed."""
+    failed = []
+    for name, *command in CHECKS:
+        print(f"── {name}: {' '.join(command)}", flush=True)
+        if subprocess.run([_program(command[0]), *command[1:]], cwd=ROOT, check=False).returncode:
+            failed.append(name)
+    return failed
+
+
+def measured(for_pytest: list[str]) -> int:
+    """Run pytest under coverage and print what was reached; the exit code of pytest."""
+    coverage = [sys.executable, "-m", "coverage"]
+    subprocess.run([*coverage, "erase"], cwd=ROOT, check=True)
+    pytest = subprocess.run([*coverage, "run", "-m", *PYTEST, *for_pytest], cwd=ROOT, check=False)
+    subprocess.run([*coverage, "combine", "--quiet"], cwd=ROOT, check=True)
+    subprocess.run([*coverage, "report"], cwd=ROOT, check=True)
+    return pytest.returncode
 
 
 def install_programs() -> None:

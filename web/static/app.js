@@ -1,4 +1,5 @@
 /** The dashboard page: what is known, what a person can do, and when to draw. */
+/** @import { Overview, Snapshot, Status, StoredAlert } from "./client.js" */
 import { openAlerts } from "./alerts.js";
 import { connect } from "./client.js";
 import { patch } from "./dom.js";
@@ -14,9 +15,14 @@ const OVERVIEW_AGAIN_MS = 5_000;
 const ALERTS_EVERY_MS = 1_000;
 const FLASH_MS = 1_600;
 
+/** @type {(id: string) => any} Elements of index.html, which are always there. */
 const find = (id) => document.getElementById(id);
-const setting = (name) => document.querySelector(`meta[name="daybook-${name}"]`)?.content ?? "";
+const setting = (name) => /** @type {HTMLMetaElement | null} */ (document.querySelector(`meta[name="daybook-${name}"]`))?.content ?? "";
 
+/**
+ * @type {{ snapshot: Snapshot | null, overview: Overview | null, stored: StoredAlert[] | null, status: Status | null,
+ *   format: any, changed: Set<string>, actions: any }}
+ */
 const known = { snapshot: null, overview: null, stored: null, status: null, format: null, changed: new Set(), actions: null };
 const client = connect({
   getToken: tokenFromHost(setting("origins").split(" ").filter(Boolean)),
@@ -45,7 +51,7 @@ const client = connect({
 });
 
 function take(snapshot) {
-  const { currency, timezone, user_id: tenant } = known.snapshot ?? {};
+  const { currency, timezone, user_id: tenant } = known.snapshot ?? /** @type {Partial<Snapshot>} */ ({});
   if (tenant !== snapshot.user_id) known.overview = known.stored = null;
   if (currency !== snapshot.currency || timezone !== snapshot.timezone) known.format = makeFormat(snapshot, navigator.languages);
   known.snapshot = snapshot;
@@ -78,7 +84,7 @@ function coalesced(load, everyMs) {
 const loadOverview = coalesced(async () => {
   try {
     const overview = await client.overview();
-    if (overview.user_id === known.snapshot.user_id) known.overview = overview;
+    if (overview.user_id === known.snapshot?.user_id) known.overview = overview;
   } catch {
     // The state in the bar tells; a connection that comes back asks by itself.
     if (known.status?.state === "live") setTimeout(loadOverview, OVERVIEW_AGAIN_MS);
@@ -93,7 +99,7 @@ const loadAlerts = coalesced(async () => {
   try {
     known.stored = (await client.alerts()).alerts;
     client.listenForAlerts();
-  } catch (problem) {
+  } catch (/** @type {any} */ problem) {
     // A server without stored alerts: those of the snapshot are shown, without buttons.
     if (problem.status === 404 || problem.status === 405) alertsKept = false;
     return;
@@ -184,7 +190,7 @@ function delayed(status) {
 }
 
 function toggleTables() {
-  const tables = [...document.querySelectorAll("details.data")];
+  const tables = [.../** @type {NodeListOf<HTMLDetailsElement>} */ (document.querySelectorAll("details.data"))];
   const open = tables.some((table) => !table.open);
   for (const table of tables) table.open = open;
 }
@@ -204,7 +210,8 @@ function switchTheme() {
 function place(event) {
   const popover = event.target;
   if (event.newState !== "open" || !popover.matches?.(".why, .menu")) return;
-  const button = document.querySelector(`[popovertarget="${CSS.escape(popover.id)}"]`).getBoundingClientRect();
+  const opener = /** @type {Element} */ (document.querySelector(`[popovertarget="${CSS.escape(popover.id)}"]`));
+  const button = opener.getBoundingClientRect();
   const left = Math.min(Math.max(8, button.right - popover.offsetWidth), innerWidth - popover.offsetWidth - 8);
   const below = button.bottom + 6 + popover.offsetHeight < innerHeight;
   popover.style.left = `${left}px`;

@@ -29,9 +29,12 @@ export function delayMs(attempt, floorMs = 0, random = Math.random) {
 
 export class Channel {
   #hooks;
+  /** @type {WebSocket | null} */
   #socket = null;
   #closed = false;
+  /** @type {((atOnce: boolean) => void) | null} */
   #wake = null;
+  /** @type {(() => void) | null} */
   #check = null;
 
   /**
@@ -106,7 +109,7 @@ export class Channel {
         socket.close();
         end({ code: 1006 });
       };
-      let deadline = setTimeout(giveUp, OPEN_WITHIN_MS);
+      let deadline = /** @type {number | undefined} */ (setTimeout(giveUp, OPEN_WITHIN_MS));
       const end = (result) => {
         clearInterval(watch);
         clearTimeout(deadline);
@@ -115,10 +118,10 @@ export class Channel {
         resolve({ opened, floorMs: 0, ...result });
       };
       const check = () => {
-        if (deadline !== null || !this.send({ type: "ping" })) return;
+        if (deadline !== undefined || !this.send({ type: "ping" })) return;
         const askedAt = Date.now();
         deadline = setTimeout(() => {
-          deadline = null;
+          deadline = undefined;
           if (heardAt < askedAt) giveUp();
         }, ANSWER_WITHIN_MS);
       };
@@ -136,7 +139,7 @@ export class Channel {
         if (!opened) {
           opened = true;
           clearTimeout(deadline);
-          deadline = null;
+          deadline = undefined;
           this.#hooks.up();
         }
         this.#hooks.message(message);

@@ -11,6 +11,7 @@ const SERIES = [
 
 /** `<day-chart>`: columns (bars) and lines over days. Set `.chart` = {label, days, series, format, value}. */
 class DayChart extends HTMLElement {
+  /** @type {any} */
   #chart = null;
   #at = null;
   #spoken = false;
@@ -31,7 +32,7 @@ class DayChart extends HTMLElement {
   }
 
   #dayUnder(event) {
-    const plot = this.querySelector(".plot").getBoundingClientRect();
+    const plot = /** @type {Element} */ (this.querySelector(".plot")).getBoundingClientRect();
     const index = Math.floor(((event.clientX - plot.left) / plot.width) * this.#chart.days.length);
     return index >= 0 && index < this.#chart.days.length ? index : null;
   }
@@ -58,7 +59,7 @@ class DayChart extends HTMLElement {
     const { days, series, format } = this.#chart;
     const values = days.flatMap((day) => series.map(({ field }) => day[field])).filter((value) => value !== null);
     const lines = ticks(Math.min(...values, 0), Math.max(...values, 0));
-    const [low, high] = [lines[0], lines.at(-1)];
+    const [low, high] = [lines[0], lines[lines.length - 1]];
     const y = (value) => 100 - ((value - low) / (high - low || 1)) * 100;
     const width = 300 / days.length;
     const bars = series.filter(({ mark }) => mark.startsWith("bar"));
@@ -88,14 +89,14 @@ class DayChart extends HTMLElement {
         { class: "days", "aria-hidden": "true" },
         days.map((day, index) => (index % 7 === (days.length - 1) % 7 ? h("span", { key: day.date, style: { left: `${((index + 0.5) / days.length) * 100}%` } }, format.dayShort(day.date)) : null)),
       ),
-      h("div", { class: "readout", "aria-live": this.#spoken ? "polite" : "off" }, this.#at !== null && this.#readout()),
+      h("div", { class: "readout", "aria-live": this.#spoken ? "polite" : "off" }, this.#at !== null && this.#readout(this.#at)),
     ]);
   }
 
-  #readout() {
+  #readout(at) {
     const { days, series, format } = this.#chart;
-    const day = days[this.#at];
-    const share = ((this.#at + 0.5) / days.length) * 100;
+    const day = days[at];
+    const share = ((at + 0.5) / days.length) * 100;
     return h(
       "div",
       { class: "tip", style: { left: `${share}%`, transform: `translateX(-${share}%)` } },

@@ -28,7 +28,7 @@ export function forecast({ overview, format }) {
       ` expected by ${format.dayShort(end.date)}`,
       lowest.cumulative < 0 && h("span", { class: "low" }, `lowest ${format.money(lowest.cumulative)} on ${format.dayShort(lowest.date)}`),
     ),
-    legend(SERIES.slice(0, 2).map((entry) => ({ ...entry, total: format.money(total(entry.field)) })).concat(SERIES[2])),
+    legend([...SERIES.slice(0, 2).map((entry) => ({ ...entry, total: format.money(total(entry.field)) })), SERIES[2]]),
     h("day-chart", { ".chart": chart }),
     dataTable(chart.label, ["Day", "In", "Out", "Running total"], days.map((day) => [format.day(day.date), format.money(day.inflow), format.money(day.outflow), format.money(day.cumulative)])),
   );

@@ -54,7 +54,7 @@ export function makeFormat({ currency, timezone }, languages) {
     dayLong: (text) => dayLong.format(new Date(text)),
     time: (instant) => time.format(new Date(instant)),
     timeExact: (instant) => timeExact.format(new Date(instant)),
-    place: zone.split("/").at(-1).replaceAll("_", " "),
+    place: /** @type {string} */ (zone.split("/").at(-1)).replaceAll("_", " "),
   };
 }
 

@@ -5,7 +5,7 @@ const STORED = "daybook.keys";
 export function listen(actions) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing) return;
-    if (event.target.closest("input, textarea, select, [contenteditable], dialog")) return;
+    if (/** @type {Element} */ (event.target).closest("input, textarea, select, [contenteditable], dialog")) return;
     const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     if (!action || !enabled()) return;
     event.preventDefault();

@@ -1,9 +1,18 @@
 /** What went wrong, as the API says it: application/problem+json with a request id, or no answer at all. */
 export class ProblemError extends Error {
+  /**
+   * @param {{ status?: number, code?: string, title?: string, detail?: string, requestId?: string | null,
+   *   retryAfterS?: number | null }} [problem]
+   */
   constructor({ status = 0, code = "unreachable", title = "The server cannot be reached", detail = "", requestId = null, retryAfterS = null } = {}) {
     super(detail || title);
     this.name = "ProblemError";
-    Object.assign(this, { status, code, title, detail, requestId, retryAfterS });
+    this.status = status;
+    this.code = code;
+    this.title = title;
+    this.detail = detail;
+    this.requestId = requestId;
+    this.retryAfterS = retryAfterS;
   }
 
   /** Reads an answer that is not a success; a proxy's plain page becomes a problem as well. */
