@@ -1,4 +1,4 @@
-"""`bin/dash announce`: a word to whoever has the dashboard open, sent by the workers."""
+"""`bin/dash announce`: a message to everyone who has the dashboard open, sent by the workers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SILENCE_S = 20.0
 
 
 def announce(words: str, *, tenant_id: str | None, level: Level) -> int:
-    """Send it to one tenant, or to all; returns how many web processes heard it. Raises NoWorkerAnswers.
+    """Send it to one tenant, or to all; returns how many web processes received it. Raises NoWorkerAnswers.
 
     The environment must hold the settings: the Celery app is made from it when it is imported.
     """

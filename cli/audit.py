@@ -1,4 +1,4 @@
-"""`bin/dash audit`: the audit by hand, however large the tenants; what it finds is counted as the scheduled one's is."""
+"""`bin/dash audit`: the audit by hand, of tenants of any size; its findings count like those of the scheduled one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def audit(
     *,
     advance: Callable[[str, int, int], None],
 ) -> list[Finding]:
-    """Look at these tenants, or at a sample; whoever must be recomputed is, on the workers."""
+    """Audit these tenants, or a sample; those that must be recomputed are, on the workers."""
     keys = Keys(settings.key_prefix)
 
     def recompute(tenant_id: str) -> None:

@@ -178,7 +178,7 @@ def recalculate(everyone: bool, user_ids: tuple[str, ...]) -> None:
 def audit(everyone: bool, user_ids: tuple[str, ...]) -> None:
     """Compare what is served with an independent calculation: these tenants, or a few chosen at random.
 
-    Whoever drifts is recomputed on the workers. Exit code 1 if any drifted.
+    Tenants that drift are recomputed on the workers. Exit code 1 if any drifted.
     """
     if everyone and user_ids:
         raise click.UsageError("name the tenants, or say --all")
@@ -205,7 +205,7 @@ def audit(everyone: bool, user_ids: tuple[str, ...]) -> None:
 @click.option("--tenant", "tenant_id", metavar="USER_ID", help="Only to this tenant.")
 @click.option("--level", type=click.Choice(LEVELS), default="info", show_default=True)
 def announce(words: str, tenant_id: str | None, level: Level) -> None:
-    """Tell whoever has the dashboard open. It is kept nowhere: who comes later does not see it."""
+    """Send a message to everyone who has the dashboard open. It is not stored: later visitors do not see it."""
     if not words.strip() or len(words) > LONGEST_ANNOUNCEMENT:
         raise click.UsageError(f"TEXT has 1 to {LONGEST_ANNOUNCEMENT} characters")
     from cli.announcement import announce as announce_to
@@ -229,12 +229,12 @@ def threshold() -> None:
 @click.argument("user_id")
 def list_thresholds(user_id: str) -> None:
     """Every rule, where it begins for this tenant, and whether that is its own."""
-    from cli.thresholds import listed, require_tenant
+    from cli.thresholds import require_tenant, threshold_lines
 
     settings = load_settings(known_environment())
     engine = make_engine(settings.database_url or "")
     require_tenant(engine, user_id)
-    for line in listed(engine, user_id, settings.alerts):
+    for line in threshold_lines(engine, user_id, settings.alerts):
         print(line)
 
 
@@ -246,11 +246,11 @@ def list_thresholds(user_id: str) -> None:
 def set_threshold(user_id: str, rule: str, value: str) -> None:
     """Let RULE begin at VALUE for this tenant."""
     from cli.thresholds import require_tenant
-    from cli.thresholds import set_threshold as keep
+    from cli.thresholds import set_threshold as store
 
     engine = make_engine(load_settings(known_environment()).database_url or "")
     require_tenant(engine, user_id)
-    print(f"{rule} of {user_id} begins at {keep(engine, user_id, rule, value):f}")
+    print(f"{rule} of {user_id} begins at {store(engine, user_id, rule, value):f}")
 
 
 @threshold.command(name="clear")
@@ -258,10 +258,10 @@ def set_threshold(user_id: str, rule: str, value: str) -> None:
 @click.argument("rule", type=click.Choice(tuple(LIMITS)))
 def clear_threshold(user_id: str, rule: str) -> None:
     """Let RULE begin where it does for everybody."""
-    from cli.thresholds import clear_threshold as forget
+    from cli.thresholds import clear_threshold as remove
 
     engine = make_engine(load_settings(known_environment()).database_url or "")
-    had = forget(engine, user_id, rule)
+    had = remove(engine, user_id, rule)
     print(f"{rule} of {user_id} {'begins at the default again' if had else 'was at the default'}")
 
 

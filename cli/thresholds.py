@@ -34,7 +34,7 @@ def require_tenant(engine: Engine, tenant_id: str) -> None:
             raise UnknownTenant(f"there is no tenant {tenant_id!r}")
 
 
-def listed(engine: Engine, tenant_id: str, defaults: AlertThresholds) -> Iterator[str]:
+def threshold_lines(engine: Engine, tenant_id: str, defaults: AlertThresholds) -> Iterator[str]:
     """One line a rule: its name, where it begins, whether that is the tenant's own, and what it does."""
     with engine.connect() as connection:
         own: dict[str, Decimal] = {row.rule: row.value for row in connection.execute(_OWN, {"tenant_id": tenant_id})}

@@ -27,7 +27,7 @@ class BoardVersion:
     revision: int
 
     def replaces(self, other: BoardVersion | None) -> bool:
-        """Whether who holds `other` should be given this one."""
+        """Whether a client that holds `other` should get this one."""
         return other is None or self.lineage != other.lineage or self.revision > other.revision
 
 

@@ -75,7 +75,7 @@ class BoardAlert(msgspec.Struct, frozen=True, kw_only=True):
     cleared_at: Instant | None = None
 
     def state(self, now: Instant) -> State:
-        """What it is at that moment. Instants compare as text: they are all UTC, in one format."""
+        """Its state at that moment. Instants compare as text: they are all UTC, in one format."""
         if self.cleared_at is not None:
             return "cleared"
         if self.acknowledged_at is not None:
@@ -127,7 +127,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Announcement(msgspec.Struct, frozen=True, kw_only=True, tag="notification.new"):
-    """A word of the operator to those whose notification socket is open. Kept nowhere."""
+    """A message of the operator to every open notification socket. It is not stored."""
 
     id: str
     level: Level

@@ -27,7 +27,7 @@ def celery_options(settings: Settings) -> dict[str, Any]:
     """Transport options for broker and result backend, under the key prefix that Daybook's own keys have.
 
     unacked_restore_*: kombu looks for tasks of dead workers each second; by default that takes minutes.
-    unacked_mutex_expire: whoever dies while it looks keeps others from looking for so long; by default five minutes.
+    unacked_mutex_expire: a process that dies during the search blocks the others for so long; by default five minutes.
     queue_order_strategy: take the queues in the order in which a worker names them.
     """
     options: dict[str, Any] = {

@@ -117,17 +117,17 @@ class Tally:
         self._added: dict[str, float] = defaultdict(float)
 
     def count(self, counter: Counter, value: str, by: int = 1) -> None:
-        """The counter of this value of its label rises by so much."""
+        """Raise the counter of this value of its label."""
         self._added[_field(counter.name, value)] += by
 
     def observe(self, histogram: Histogram, value: float) -> None:
-        """One observation."""
+        """Add one observation."""
         bound = next((format(bound, "g") for bound in histogram.bounds if value <= bound), _OVER)
         self._added[_field(histogram.name, bound)] += 1
         self._added[_field(histogram.name, _SUM)] += value
 
     def add_to(self, client: redis.Redis, keys: Keys) -> None:
-        """Add it all; raises redis.RedisError when Redis is away, and then some may be added and some not."""
+        """Add all counts; raises redis.RedisError when Redis is away: then some may have been added."""
         with client.pipeline(transaction=False) as pipe:
             for field, by in self._added.items():
                 pipe.hincrbyfloat(keys.metrics, field, by)
@@ -141,7 +141,7 @@ class Counted:
         self._values = {name.decode(): float(value) for name, value in fields.items()}
 
     def by_value(self, counter: Counter) -> dict[str, float]:
-        """The counter by the values of its label. 0 is told, too: a first count is only seen as a rise from it."""
+        """The counter by the values of its label. Zeros are included: Prometheus sees a first count only as a rise from 0."""
         return {value: self._values.get(_field(counter.name, value), 0.0) for value in counter.values}
 
     def observed(self, histogram: Histogram) -> Observed:

@@ -16,7 +16,7 @@ MOST_CONNECTIONS = 100
 
 
 class _SentinelPool(SentinelConnectionPool, redis.BlockingConnectionPool):
-    """Follows the master, and lets who finds no connection free wait for one."""
+    """Follows the master; when every connection is in use, the next call waits for one."""
 
 
 def connect(url: str, *, timeout_s: float, retries: int = 0, max_connections: int = MOST_CONNECTIONS) -> redis.Redis:

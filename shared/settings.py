@@ -215,7 +215,7 @@ class Settings:
             "HOST",
             matching(r"[0-9A-Za-z.:\-]{1,255}", "an address or a host name"),
             "address to bind",
-            begins="Where it listens, and who may come.",
+            begins="Where it listens, and which requests it accepts.",
         ),
     )
     port: int = field(default=8000, metadata=variable("PORT", whole(1, 65_535), "port to bind"))

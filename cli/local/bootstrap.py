@@ -28,7 +28,7 @@ class BootstrapFailed(Exception):
 def main(arguments: list[str]) -> NoReturn:
     """Prepare the environment for the command named first and replace this process by it."""
     command, *rest = arguments
-    mind_home()
+    avoid_caches_without_home()
     try:
         given = os.environ.get("DAYBOOK_VENV")
         python = Path(given).absolute() / "bin" / "python" if given else prepare(command)
@@ -43,13 +43,13 @@ def main(arguments: list[str]) -> NoReturn:
         sys.exit(130)
 
 
-def mind_home() -> None:
+def avoid_caches_without_home() -> None:
     """Without a home, pip and others would keep their caches in / or in a directory named ~."""
     if not os.environ.get("HOME"):
         os.environ.pop("HOME", None)  # then the account's own is taken
     try:
         at_home = Path.home().is_dir()
-    except RuntimeError:  # an account that nobody knows
+    except RuntimeError:  # an account that the system does not know
         at_home = False
     if not at_home:
         os.environ["PIP_NO_CACHE_DIR"] = "1"

@@ -1,6 +1,7 @@
 """`bin/test`: formatting, lint, types and import rules, then every test; with arguments only pytest, which gets them.
 
-`--checks` leaves the tests out; `--coverage` measures which lines the tests reach, in every process that they start.
+`--checks` leaves the tests out; `--long` makes the fault tests thorough; `--coverage` measures which lines the tests
+reach, in every process that they start.
 pytest comes last, so that its summary is the last line; the exit code is 0 only if everything passed.
 """
 
@@ -33,6 +34,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="bin/test", add_help=False, allow_abbrev=False)
     parser.add_argument("--checks", action="store_true")
     parser.add_argument("--coverage", action="store_true")
+    parser.add_argument("--long", action="store_true")
     chosen, for_pytest = parser.parse_known_args(arguments)
     failed = [] if for_pytest or chosen.coverage else run_checks()
     if failed:
@@ -40,6 +42,8 @@ def main(arguments: list[str]) -> int:
     if chosen.checks:
         return 1 if failed else 0
     install_programs()
+    if chosen.long:
+        os.environ["DAYBOOK_LONG"] = "1"
     print("── tests", flush=True)
     if chosen.coverage:
         return measured(for_pytest)

@@ -32,13 +32,13 @@ START_TIMEOUT_S = 30.0
 # PostgreSQL's own words, in the C locale that we give it.
 SESSIONS_LEFT = "pre-existing shared memory block"
 STOP_TIMEOUT_S = 15.0
-# PostgreSQL refuses to run as root; every Linux has this account, and it owns nothing else.
+# PostgreSQL refuses to run as root; every Linux has this account, and it owns no other files.
 UNPRIVILEGED = "nobody"
 # Below what Linux (32768) and macOS (49152) give to clients.
 _SERVER_PORTS = range(20_000, 32_000)
-# Whatever seeds the common generator must not make two processes choose the same.
+# The common generator may be seeded: two processes would then choose the same ports.
 _RANDOM = random.SystemRandom()
-_given: set[int] = set()
+_handed_out: set[int] = set()
 
 
 class EmbeddedServiceFailed(Exception):
@@ -52,17 +52,17 @@ def free_port() -> int:
     The kernel gives higher ports to clients: one of them would sit on a port that it cannot reach just then.
     """
     for port in _RANDOM.sample(_SERVER_PORTS, k=100):
-        if port not in _given:
+        if port not in _handed_out:
             with socket.socket() as probe, contextlib.suppress(OSError):
                 probe.bind(("127.0.0.1", port))
-                _given.add(port)
+                _handed_out.add(port)
                 return port
     raise EmbeddedServiceFailed("there is no free port on 127.0.0.1")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """How to run a program without root's rights, and who must own its files (None: as they are)."""
+    """How to run a program without root's rights, and which user must own its files (None: leave them)."""
 
     prefix: tuple[str, ...] = ()
     popen: dict[str, object] = field(default_factory=dict)
@@ -168,10 +168,10 @@ class Postgres:
             making = self.data_dir.with_name(f"{self.data_dir.name}.new")
             shutil.rmtree(making, ignore_errors=True)
             making.mkdir(mode=0o700)
-            self._give(making)
+            self._set_owner(making)
             self._initdb(making)
             making.rename(self.data_dir)
-        self._give(self.data_dir)
+        self._set_owner(self.data_dir)
 
     def spawn(self) -> subprocess.Popen[bytes]:
         """Start the server, or start it again, and do not wait for it."""
@@ -188,8 +188,10 @@ class Postgres:
         return self.process
 
     def wait(self) -> None:
-        """Until the server answers. Sessions of one that was killed let no other start for as long as they have not noticed:
-        then it is started again."""
+        """Wait until the server answers.
+
+        After a kill, sessions of the old server may still run and keep a new one from starting: then try again.
+        """
 
         def answers() -> None:
             psycopg.connect(self.url(), connect_timeout=2).close()
@@ -210,7 +212,7 @@ class Postgres:
         if self.process is not None:
             processes.stop(self.process, self.stop_signal, STOP_TIMEOUT_S)
 
-    def _give(self, directory: Path) -> None:
+    def _set_owner(self, directory: Path) -> None:
         owner = self.account.owner
         if owner is not None and directory.stat().st_uid != owner:
             for path in (directory, *directory.rglob("*")):
@@ -289,7 +291,7 @@ class Valkey:
         return self.process
 
     def wait(self) -> None:
-        """Until the server has loaded its data and answers."""
+        """Wait until the server has loaded its data and answers."""
         with redis.Redis(port=self.port, password=self.password, socket_timeout=2) as client:
             _wait("Valkey", self.process, self.log, client.ping, redis.RedisError)
 

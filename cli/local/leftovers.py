@@ -23,7 +23,7 @@ GRACE_S = 8.0
 def record(directory: Path, name: str, pid: int) -> None:
     """Note that `name` runs as `pid`, the leader of its process group."""
     directory.mkdir(parents=True, exist_ok=True)
-    # In one step: who reads it meanwhile finds the old record or the new one, never half of one.
+    # In one step: a reader finds the old record or the new one, never half of one.
     written = directory.with_name(f"{name}.pid")
     written.write_text(f"{_boot()} {pid} {_started(pid)}")
     written.replace(directory / name)
@@ -44,7 +44,7 @@ def watchdog(directory: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        # The end of its input is what it waits for; the kernel closes the pipe of a killed process just so.
+        # It waits for the end of its input; the kernel closes the pipe of a killed process as well.
         dog.communicate()
 
 

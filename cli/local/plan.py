@@ -38,13 +38,13 @@ class Plan:
 def make_plan(given: Mapping[str, str], local: Local) -> Plan:
     """The plan for these variables; raises ConfigError naming every bad one.
 
-    The built-in secret and the demo exist only where both services are embedded: whoever brings a database or a Redis
-    brings the key that his tokens are signed with.
+    The built-in secret and the demo exist only where both services are embedded: with a database or a Redis of
+    your own comes the key that your tokens are signed with.
     """
     variables = {**given, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{given.get('PATH', os.defpath)}"}
     variables.setdefault("PYTHONUNBUFFERED", "1")
     if os.geteuid() == 0:
-        # Whoever types bin/run as root knows it, and need not read it twice from Celery.
+        # Celery warns of root twice; the person who types bin/run knows it.
         variables.setdefault("PYTHONWARNINGS", "ignore:You're running the worker with superuser privileges:UserWarning")
     # Where prometheus_client shares counts between processes; it would make a directory in /tmp and leave it there.
     variables.setdefault("PROMETHEUS_MULTIPROC_DIR", str(local.metrics))

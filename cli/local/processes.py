@@ -93,7 +93,7 @@ def wait_for_group(leader: int, timeout_s: float) -> None:
 
 
 def is_group_alive(leader: int) -> bool:
-    """Whether a process of the group runs. A zombie does not: orphans may lie unburied as long as init likes."""
+    """Whether a process of the group runs. A zombie does not count: init may take long to reap an orphan."""
     if not signal_group(leader, None):
         return False
     return not PROC.is_dir() or any(True for _ in group_members(leader))

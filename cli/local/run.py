@@ -27,7 +27,7 @@ from shared.keys import Keys
 from shared.redis_client import connect
 from shared.store import SnapshotReader
 
-# Who stops first: what lets work in, then what makes work, then who does it, then what they all stand on.
+# The order of stopping: what accepts work, what creates it, what does it, and last the services they all use.
 _STAGES = {"web": 0, "beat": 1, "changes": 1}
 _WORKERS, _REDIS, _DATABASE = 2, 3, 4
 _REDIS_TIMEOUT_S = 1.0

@@ -15,7 +15,7 @@ from cli.local.output import Output, OutputGone
 
 FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S = 10.0
-# Who has run for so long has recovered: its next death starts with the first backoff again.
+# A process that ran for so long has recovered: after its next death the backoff starts anew.
 RECOVERED_AFTER_S = 30.0
 LOOP_S = 0.1
 
@@ -80,7 +80,9 @@ class Supervisor:
 
         Stops everything on the way out, also when `meanwhile` or the output fails.
         """
-        before = {how: signal.signal(how, self._told) for how in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        before = {
+            how: signal.signal(how, self._stop_requested) for how in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        }
         try:
             for service in self._services:
                 if service.process is None:
@@ -105,7 +107,7 @@ class Supervisor:
         with contextlib.suppress(OutputGone):
             self._output.drain()
 
-    def _told(self, _signal: int, _frame: object) -> None:
+    def _stop_requested(self, _signal: int, _frame: object) -> None:
         self._stops += 1
 
     def _start(self, service: Service) -> None:
@@ -122,7 +124,7 @@ class Supervisor:
                 # Its children may outlive it, and would do its work beside the new one.
                 processes.end(service.process)
                 self._output.say(
-                    f"{service.name} ended ({_how(service.process.returncode)}); starting it again in {wait_s:g} s"
+                    f"{service.name} ended ({_exit_words(service.process.returncode)}); starting it again in {wait_s:g} s"
                 )
             elif service.is_due:
                 self._start(service)
@@ -147,5 +149,5 @@ class Supervisor:
             time.sleep(LOOP_S / 2)
 
 
-def _how(returncode: int) -> str:
+def _exit_words(returncode: int) -> str:
     return f"signal {signal.Signals(-returncode).name}" if returncode < 0 else f"exit code {returncode}"
