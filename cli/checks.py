@@ -1,4 +1,5 @@
 """`bin/test`: formatting, lint, types and import rules, then every test; with arguments only pytest, which gets them.
+`bin/test --clocks`: only what looks at days, on many of them (tests/clocks).
 
 pytest comes last, so that its summary is the last line; the exit code is 0 only if everything passed.
 """
@@ -18,6 +19,7 @@ CHECKS = (
     ("lint", "ruff", "check", "."),
     ("types", "mypy"),
     ("imports", "lint-imports", "--no-cache", "--no-logo"),
+    ("clocks", "python", "-m", "tests.clocks"),
 )
 # Debian's name of a program that some tests start, and where it may be.
 PROGRAMS = ("chromium", "nginx", "caddy")
@@ -26,6 +28,8 @@ SBIN = "/usr/sbin:/sbin"
 
 def main(arguments: list[str]) -> int:
     """Run the checks and the tests; the exit code."""
+    if arguments == ["--clocks"]:
+        return subprocess.run([sys.executable, "-m", "tests.clocks", "--long"], cwd=ROOT, check=False).returncode
     failed = []
     if not arguments:
         for name, *command in CHECKS:

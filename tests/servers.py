@@ -29,6 +29,8 @@ from tests.tokens import SECRET
 
 PROJECT = Path(__file__).parents[1]
 READY_WITHIN_S = 20.0
+# The last two set the clock (tests/clocks).
+_INHERITED = ("PATH", "HOME", "LANG", "TZ", "LD_PRELOAD", "CLOCK_AHEAD_S")
 
 T = TypeVar("T")
 
@@ -174,9 +176,13 @@ class Worker:
         os.killpg(self.process.pid, signal.SIGCONT)
 
 
+def inherited_environment() -> dict[str, str]:
+    """What processes of the product get of the test run's own environment: little, so that nothing else decides."""
+    return {name: os.environ[name] for name in _INHERITED if name in os.environ}
+
+
 def _environment(redis_url: str, keys: Keys) -> dict[str, str]:
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return {**inherited, "REDIS_URL": redis_url, "DASHBOARD_KEY_PREFIX": keys.prefix}
+    return {**inherited_environment(), "REDIS_URL": redis_url, "DASHBOARD_KEY_PREFIX": keys.prefix}
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -37,7 +37,7 @@ from shared.settings import Settings
 from tests.days import today
 from tests.patience import PATIENCE
 from tests.rows import Rows, add_tenant
-from tests.servers import PROJECT, eventually
+from tests.servers import PROJECT, eventually, inherited_environment
 from tests.tokens import SECRET, bearer
 from workers.database import make_engine
 from workers.migrate import migrate
@@ -140,7 +140,7 @@ class Stack:
     def environment(self, name: str) -> dict[str, str]:
         """The variables of a process: as bin/run sets them."""
         variables = {
-            **{key: os.environ[key] for key in ("HOME", "LANG") if key in os.environ},
+            **inherited_environment(),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url or self.valkey.url(),

@@ -19,7 +19,7 @@ import requests
 
 from shared.keys import Keys
 from tests.patience import PATIENCE
-from tests.servers import PROJECT, WebServer
+from tests.servers import PROJECT, WebServer, inherited_environment
 from tests.tokens import SECRET, token
 
 READY_WITHIN_S = 30.0
@@ -89,7 +89,7 @@ class Stack:
 
     def _start(self, command: tuple[str, ...]) -> subprocess.Popen[bytes]:
         environment = {
-            **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
+            **inherited_environment(),
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,
             "DASHBOARD_KEY_PREFIX": self.keys.prefix,
