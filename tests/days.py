@@ -1,4 +1,4 @@
-"""The day on which tests write their rows, and the minute in which none begins."""
+"""The day on which tests write their rows, and the minutes in which none begins."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from datetime import UTC, date, datetime, timedelta
 
 # Longer than a test takes from its first row to its last look at the numbers of that day.
-NEEDED = timedelta(seconds=60)
+NEEDED = timedelta(minutes=2)
 
 
 def today() -> date:

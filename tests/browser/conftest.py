@@ -134,7 +134,9 @@ def visit(stack: Stack, browser: Browser) -> Iterator[Open]:
 
 @contextmanager
 def _watched(stack: Stack, browser: Browser, tenant_id: str | None, options: dict[str, object]) -> Iterator[Visit]:
-    described = {"viewport": {"width": 1440, "height": 900}, "reduced_motion": "reduce", **options}
+    # Wherever the tests run: the page follows what its viewer prefers.
+    viewer = {"locale": "en-US", "timezone_id": "UTC"}
+    described = {"viewport": {"width": 1440, "height": 900}, "reduced_motion": "reduce", **viewer, **options}
     context = browser.new_context(**described)  # type: ignore[arg-type]
     context.set_default_timeout(10_000 * PATIENCE)
     addresses: list[str] = []

@@ -91,7 +91,7 @@ def test_a_recalculation_answers_as_the_first_api_description_shows(daybook: Day
     assert set(body) == {"success", "message", "refresh_results", "performance_score", "timestamp"}
     assert (body["success"], body["message"]) == (True, "Dashboard recalculation completed")
     assert body["refresh_results"]["refreshed"] is body["refresh_results"]["changed"] is True
-    assert 0 < body["refresh_results"]["duration_seconds"] < 5
+    assert 0 < body["refresh_results"]["duration_seconds"] < 5 * PATIENCE
     before = daybook.get(rows.tenant_id).json()["version"]
     assert daybook.post(rows.tenant_id).json()["refresh_results"]["changed"] is False
     assert daybook.get(rows.tenant_id).json()["version"] == before
