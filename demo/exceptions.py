@@ -91,6 +91,6 @@ def _anomalies(ledger: Ledger) -> None:
 
 
 def _abroad(ledger: Ledger) -> None:
-    """An open invoice in each currency that has a rate: on some days chance leaves none."""
-    for currency in ledger.business.quoted:
+    """An open invoice in each foreign currency: on some days chance leaves none."""
+    for currency, _ in ledger.business.foreign:
         ledger.invoice(_ago(ledger, 4), HALF, ledger.books.clients[1].client_id, currency=currency)

@@ -1,5 +1,5 @@
-"""`python -m tests.clocks`: the unit tests under a few clocks, a minute in all; with --long also those integration tests
-that look at days, under every clock, while PostgreSQL, Redis and every process live by it, too.
+"""`python -m tests.clocks`: the unit tests under a few clocks, a minute in all; with --long also those tests against
+servers and in a browser that look at days, under every clock, while PostgreSQL, Redis and the browser live by it, too.
 """
 
 from __future__ import annotations
@@ -19,7 +19,17 @@ from tests.clocks import TRAVEL_TO
 ROOT = Path(__file__).parents[2]
 AHEAD = Path(__file__).with_name("ahead.c")
 UNIT = ("tests/unit",)
-LONG = (*UNIT, "tests/integration", "--ignore=tests/integration/test_proxies.py")
+# Of the integration tests those whose outcome no day can change are left out.
+DAYLESS = (
+    "bad_input", "deploy", "drain", "embedded", "live_redis", "protocol", "proxies", "python_client", "rest_redis_away",
+    "sockets", "streams", "supervise",
+)  # fmt: skip
+LONG = (
+    *UNIT,
+    "tests/integration",
+    *(f"--ignore=tests/integration/test_{name}.py" for name in DAYLESS),
+    "tests/browser/test_look.py",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
