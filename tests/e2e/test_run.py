@@ -25,7 +25,7 @@ from cli.local import ROOT
 from tests.patience import PATIENCE
 from tests.servers import eventually
 
-READY_WITHIN_S = 90.0
+READY_WITHIN_S = 30.0
 
 
 @dataclass
