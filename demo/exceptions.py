@@ -21,6 +21,7 @@ def write_exceptions(ledger: Ledger) -> None:
     _suppliers(ledger)
     if ledger.business.anomalies:
         _anomalies(ledger)
+    _abroad(ledger)
 
 
 def _invoice(ledger: Ledger, age_days: int, client: int, units: Decimal = ONE, *, terms_days: int = 30) -> Invoice:
@@ -87,3 +88,9 @@ def _anomalies(ledger: Ledger) -> None:
     untaxed = _invoice(ledger, 13, 5, HALF)
     ledger.amend(untaxed, replace(untaxed, tax=None))
     ledger.invoice(_ago(ledger, -2), HALF, client_id)
+
+
+def _abroad(ledger: Ledger) -> None:
+    """An open invoice in each foreign currency: on some days chance leaves none."""
+    for currency, _ in ledger.business.foreign:
+        ledger.invoice(_ago(ledger, 4), HALF, ledger.books.clients[1].client_id, currency=currency)

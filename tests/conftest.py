@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from sqlalchemy import Engine
 
 from cli.local.embedded import Postgres, Valkey, free_port
 from shared.keys import Keys
+from tests.days import wait_out_midnight
 from tests.scheduling import Scheduling
 from tests.servers import WebServer
 from workers.database import make_engine
@@ -29,6 +32,9 @@ from workers.migrate import migrate
 # Nothing that a test loses matters after a crash, so nothing waits for the disk.
 FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200", "shared_buffers=64MB")
 TEMPLATE = "daybook_template"
+# A number that decides the order of the tests; every process of xdist must find the same.
+ORDER_SEED = "DAYBOOK_TEST_SEED"
+UNIT = Path(__file__).parent / "unit"
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,7 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the servers once, before xdist makes its workers; they find them through the environment."""
+    os.environ.setdefault(ORDER_SEED, str(random.randrange(1, 1_000_000)))
     if "DAYBOOK_TEST_SERVICES" in os.environ:
         return
     stack = ExitStack()
@@ -73,6 +80,30 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _forget_services() -> None:
     del os.environ["DAYBOOK_TEST_SERVICES"]
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Say how to repeat the order; in xdist's workers nobody would hear it."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reporter.write_line(f"{ORDER_SEED}={os.environ[ORDER_SEED]} repeats this order")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """No test may need another one before it: modules in any order, and within each its tests in any order. The tests of a
+    module stay together, because they share what it started."""
+    choice = random.Random(os.environ[ORDER_SEED])
+    modules = [list(tests) for _, tests in groupby(items, key=lambda item: item.path)]
+    choice.shuffle(modules)
+    for tests in modules:
+        choice.shuffle(tests)
+    items[:] = chain.from_iterable(modules)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Rows are written for today and looked at soon after: not when it is another day by then."""
+    if UNIT not in item.path.parents:
+        wait_out_midnight()
 
 
 @pytest.hookimpl(optionalhook=True)

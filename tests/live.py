@@ -12,15 +12,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
+from tests.patience import PATIENCE
 from tests.tokens import token
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 WITHIN_S = 10.0
-
-
-def slowed_by() -> float:
-    """How many times longer everything takes because other programs use this machine, too."""
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def frame(
@@ -55,7 +51,7 @@ class Wire:
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.socket.settimeout(WITHIN_S)
+        self.socket.settimeout(WITHIN_S * PATIENCE)
         self._held = b""
         with self.closed_on_failure():
             self.socket.connect(("127.0.0.1", port))
@@ -155,7 +151,7 @@ class Socket(Wire):
         self, kind: str, *, where: Callable[[dict[str, Any]], bool] = lambda _: True, within_s: float = WITHIN_S
     ) -> dict[str, Any]:
         """The next message of this type, whatever comes before it."""
-        deadline = time.monotonic() + within_s
+        deadline = time.monotonic() + within_s * PATIENCE
         while time.monotonic() < deadline:
             if (message := self.receive())["type"] == kind and where(message):
                 return message
@@ -244,7 +240,7 @@ class Events(Wire):
 
     def receive_type(self, kind: str) -> dict[str, Any]:
         """The next event of this type."""
-        deadline = time.monotonic() + WITHIN_S
+        deadline = time.monotonic() + WITHIN_S * PATIENCE
         while time.monotonic() < deadline:
             if (event := self.receive())["type"] == kind:
                 return event

@@ -6,6 +6,7 @@ import socket
 import time
 from dataclasses import dataclass
 
+from tests.patience import PATIENCE
 from tests.servers import WebServer
 
 
@@ -19,7 +20,7 @@ class Answer:
     elapsed_s: float
 
 
-def send(web: WebServer, data: bytes, *, timeout_s: float = 10.0) -> Answer:
+def send(web: WebServer, data: bytes, *, timeout_s: float = 10.0 * PATIENCE) -> Answer:
     """Send `data` and read one answer; status 0 when the server closed without one."""
     started = time.monotonic()
     with socket.create_connection(("127.0.0.1", web.port), timeout=timeout_s) as client:

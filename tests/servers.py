@@ -24,10 +24,13 @@ from shared.keys import Keys
 from shared.pulse import Pulse
 from shared.store import Candidate, SnapshotWriter, SourceState
 from shared.versions import Version
+from tests.patience import PATIENCE
 from tests.tokens import SECRET
 
 PROJECT = Path(__file__).parents[1]
 READY_WITHIN_S = 20.0
+# The last two set the clock (tests/clocks).
+_INHERITED = ("PATH", "HOME", "LANG", "TZ", "LD_PRELOAD", "CLOCK_AHEAD_S")
 
 T = TypeVar("T")
 
@@ -118,7 +121,7 @@ class WebServer:
             cwd=PROJECT, env={**environment, **self.env}, stdin=subprocess.DEVNULL, stdout=self._log,
             stderr=self._log, start_new_session=True,
         )  # fmt: skip
-        deadline = time.monotonic() + READY_WITHIN_S
+        deadline = time.monotonic() + READY_WITHIN_S * PATIENCE
         while True:
             try:
                 if requests.get(f"{self.url}/livez", timeout=1).ok:
@@ -173,25 +176,29 @@ class Worker:
         os.killpg(self.process.pid, signal.SIGCONT)
 
 
+def inherited_environment() -> dict[str, str]:
+    """What processes of the product get of the test run's own environment: little, so that nothing else decides."""
+    return {name: os.environ[name] for name in _INHERITED if name in os.environ}
+
+
 def _environment(redis_url: str, keys: Keys) -> dict[str, str]:
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return {**inherited, "REDIS_URL": redis_url, "DASHBOARD_KEY_PREFIX": keys.prefix}
+    return {**inherited_environment(), "REDIS_URL": redis_url, "DASHBOARD_KEY_PREFIX": keys.prefix}
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.wait(10)
+        process.wait(10 * PATIENCE)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
 def eventually(read: Callable[[], T], wanted: Callable[[T], object] = bool, *, within_s: float = 10.0) -> T:
-    """What `read` returns as soon as it is `wanted`; fails when that takes longer."""
-    deadline = time.monotonic() + within_s
+    """What `read` returns as soon as it is `wanted`; fails when that takes longer than patience allows."""
+    started = time.monotonic()
     while not wanted(found := read()):
-        assert time.monotonic() < deadline, f"still {found!r} after {within_s} s"
+        assert (waited_s := time.monotonic() - started) < within_s * PATIENCE, f"still {found!r} after {waited_s:.1f} s"
         time.sleep(0.02)
     return found
 

@@ -15,7 +15,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from subprocess import Popen
@@ -35,8 +34,10 @@ from shared.broker import celery_options, celery_url
 from shared.keys import Keys
 from shared.redis_client import connect
 from shared.settings import Settings
+from tests.days import today
+from tests.patience import PATIENCE
 from tests.rows import Rows, add_tenant
-from tests.servers import PROJECT, eventually
+from tests.servers import PROJECT, eventually, inherited_environment
 from tests.tokens import SECRET, bearer
 from workers.database import make_engine
 from workers.migrate import migrate
@@ -139,7 +140,7 @@ class Stack:
     def environment(self, name: str) -> dict[str, str]:
         """The variables of a process: as bin/run sets them."""
         variables = {
-            **{key: os.environ[key] for key in ("HOME", "LANG") if key in os.environ},
+            **inherited_environment(),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url or self.valkey.url(),
@@ -150,7 +151,7 @@ class Stack:
         }
         return {key: value for key, value in variables.items() if name != "web" or key != "DATABASE_URL"}
 
-    def stop(self, name: str, how: signal.Signals = signal.SIGTERM, grace_s: float = 10.0) -> float:
+    def stop(self, name: str, how: signal.Signals = signal.SIGTERM, grace_s: float = 10.0 * PATIENCE) -> float:
         """End a process and whatever it left; seconds until it was gone by itself."""
         started = time.monotonic()
         process = self.running.pop(name)
@@ -260,7 +261,7 @@ class Stack:
 
     def get(self, tenant_id: str, path: str = "/api/dashboard/realtime/aggregate/") -> requests.Response:
         """A request of a tenant's own."""
-        return requests.get(self.url + path, headers=bearer(tenant_id), timeout=10)
+        return requests.get(self.url + path, headers=bearer(tenant_id), timeout=10 * PATIENCE)
 
     # The host product's hand.
 
@@ -284,4 +285,4 @@ class Stack:
     def sale(self, tenant_id: str, total: int = 10) -> None:
         """The tenant posts an invoice of today."""
         _ = self.db
-        self._rows[tenant_id].invoice(datetime.now(UTC).date(), total)
+        self._rows[tenant_id].invoice(today(), total)

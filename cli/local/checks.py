@@ -1,6 +1,6 @@
 """`bin/test`: formatting, lint, types and import rules, then every test; with arguments only pytest, which gets them.
 
-`--checks` leaves the tests out; `--long` makes the fault tests thorough; `--coverage` measures which lines the tests
+`--clocks` runs only what looks at days, on many of them (tests/clocks); `--checks` leaves the tests out; `--long` makes the fault tests thorough; `--coverage` measures which lines the tests
 reach, in every process that they start.
 pytest comes last, so that its summary is the last line; the exit code is 0 only if everything passed.
 """
@@ -22,6 +22,7 @@ CHECKS = (
     ("types", "mypy"),
     ("imports", "lint-imports", "--no-cache", "--no-logo"),
     ("types of the page", "python", "-m", "cli.local.typescript"),
+    ("clocks", "python", "-m", "tests.clocks"),
 )
 PYTEST = ("pytest", "-n", "2")
 # Debian's name of a program that some tests start, and where it may be.
@@ -35,7 +36,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--checks", action="store_true")
     parser.add_argument("--coverage", action="store_true")
     parser.add_argument("--long", action="store_true")
+    parser.add_argument("--clocks", action="store_true")
     chosen, for_pytest = parser.parse_known_args(arguments)
+    if chosen.clocks:
+        return subprocess.run([sys.executable, "-m", "tests.clocks", "--long"], cwd=ROOT, check=False).returncode
     failed = [] if for_pytest or chosen.coverage else run_checks()
     if failed:
         print(f"── failed: {', '.join(failed)}", flush=True)

@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,6 +21,8 @@ from shared.keys import Keys
 from tests.browser.host import host_product
 from tests.browser.stack import Stack
 from tests.conftest import TEMPLATE, Services
+from tests.days import today
+from tests.patience import PATIENCE
 from tests.rows import Rows, add_tenant
 from tests.servers import PROJECT
 from tests.tokens import token
@@ -40,6 +41,7 @@ _SILENT = (
     "--no-first-run",
 )
 Open = Callable[..., "Visit"]
+expect.set_options(timeout=5_000 * PATIENCE)
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Visit:
         return self.card(metric).locator(".number")
 
     def expect_live(self, *, within_s: float = 10) -> None:
-        expect(self.state).to_have_text("Live", timeout=within_s * 1000)
+        expect(self.state).to_have_text("Live", timeout=within_s * PATIENCE * 1000)
 
 
 @pytest.fixture(scope="session")
@@ -92,19 +94,14 @@ def business(stack: Stack) -> str:
     """A tenant of the test's own, in UTC and USD, with one invoice of today over 100."""
     tenant_id = f"biz-{uuid.uuid4().hex[:8]}"
     with stack.database() as db:
-        add_tenant(db, tenant_id, name="Test Business").invoice(utc_today(), 100)
+        add_tenant(db, tenant_id, name="Test Business").invoice(today(), 100)
     return tenant_id
-
-
-def utc_today() -> date:
-    """Today where the tests' tenants live."""
-    return datetime.now(UTC).date()
 
 
 def add_invoice(stack: Stack, tenant_id: str, total: int) -> None:
     """One more committed row."""
     with stack.database() as db:
-        Rows(db, tenant_id).invoice(utc_today(), total, invoice_id=uuid.uuid4().hex)
+        Rows(db, tenant_id).invoice(today(), total, invoice_id=uuid.uuid4().hex)
 
 
 @pytest.fixture(scope="session")
@@ -137,9 +134,11 @@ def visit(stack: Stack, browser: Browser) -> Iterator[Open]:
 
 @contextmanager
 def _watched(stack: Stack, browser: Browser, tenant_id: str | None, options: dict[str, object]) -> Iterator[Visit]:
-    described = {"viewport": {"width": 1440, "height": 900}, "reduced_motion": "reduce", **options}
+    # Wherever the tests run: the page follows what its viewer prefers.
+    viewer = {"locale": "en-US", "timezone_id": "UTC"}
+    described = {"viewport": {"width": 1440, "height": 900}, "reduced_motion": "reduce", **viewer, **options}
     context = browser.new_context(**described)  # type: ignore[arg-type]
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(10_000 * PATIENCE)
     addresses: list[str] = []
     faults: list[str] = []
     context.on("request", lambda request: addresses.append(request.url))

@@ -18,7 +18,8 @@ import psycopg
 import requests
 
 from shared.keys import Keys
-from tests.servers import PROJECT, WebServer
+from tests.patience import PATIENCE
+from tests.servers import PROJECT, WebServer, inherited_environment
 from tests.tokens import SECRET, token
 
 READY_WITHIN_S = 30.0
@@ -56,7 +57,7 @@ class Stack:
             process.terminate()
         for process in self.processes:
             try:
-                process.wait(10)
+                process.wait(10 * PATIENCE)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
@@ -88,7 +89,7 @@ class Stack:
 
     def _start(self, command: tuple[str, ...]) -> subprocess.Popen[bytes]:
         environment = {
-            **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
+            **inherited_environment(),
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,
             "DASHBOARD_KEY_PREFIX": self.keys.prefix,
@@ -101,7 +102,7 @@ class Stack:
         )  # fmt: skip
 
     def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + READY_WITHIN_S
+        deadline = time.monotonic() + READY_WITHIN_S * PATIENCE
         while not requests.get(f"{self.web.url}/readyz", timeout=5).ok:
             if time.monotonic() > deadline:
                 log = os.pread(self._log.fileno(), 20_000, 0).decode()

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from playwright.sync_api import Locator, expect
 
-from tests.browser.conftest import Open, Visit, utc_today
+from tests.browser.conftest import Open, Visit
 from tests.browser.stack import Stack
+from tests.days import today
 from tests.rows import Rows
-
-# "In a blink" and in time, on a machine that is shared.
-BLINK_S = 2.0
-WITHIN_S = 10.0
 
 
 def lose(stack: Stack, tenant_id: str) -> None:
     """Today's profit falls below zero."""
     with stack.database() as db:
-        Rows(db, tenant_id).expense(utc_today(), 5000)
+        Rows(db, tenant_id).expense(today(), 5000)
 
 
 def critical(there: Visit) -> Locator:
@@ -32,9 +29,9 @@ def test_an_alert_appears_by_itself_and_an_acknowledgement_in_one_tab_is_seen_in
         expect(critical(there)).to_have_count(0)
     lose(stack, business)
     for there in (one, two):
-        expect(critical(there)).to_contain_text("Today's profit is -4,900.00 USD so far.", timeout=WITHIN_S * 1000)
+        expect(critical(there)).to_contain_text("Today's profit is -4,900.00 USD so far.")
     one.page.get_by_role("button", name="Acknowledge: Today's profit").click()
-    expect(two.page.locator("#alerts .put-off")).to_contain_text("put aside", timeout=BLINK_S * 1000)
+    expect(two.page.locator("#alerts .put-off")).to_contain_text("put aside")
     for there in (one, two):
         expect(there.page.get_by_role("button", name="Acknowledge: Today's profit")).to_have_count(0)
     one.page.reload()

@@ -13,6 +13,7 @@ import pytest
 from shared.settings import Settings
 from tests.browser.conftest import Open
 from tests.browser.stack import Stack
+from tests.patience import PATIENCE
 from tests.servers import PROJECT
 from tests.tokens import token
 from web.apidocs.asyncapi import CLOSE_CODES
@@ -20,7 +21,7 @@ from web.apidocs.asyncapi import CLOSE_CODES
 GUIDE = (PROJECT / "docs" / "api.md").read_text()
 HOST = "localhost:8000"
 TENANT = "demo"
-WITHIN_S = 30
+WITHIN_S = 30 * PATIENCE
 # As a reader runs it, but a refused request fails the test.
 SHELL = """set -euo pipefail
 curl() { command curl --fail-with-body -sS --max-time 20 "$@"; }

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.browser.conftest import Open, Visit, add_invoice, cookie
 from tests.browser.stack import Stack
+from tests.patience import PATIENCE
 from tests.tokens import token
 
 SOCKETS = re.compile(r"/ws/dashboard/")
@@ -35,7 +36,7 @@ def client_in(there: Visit) -> None:
 
 def until(page: Page, expression: str, *, within_s: float = 10) -> None:
     """Wait for an expression to hold. (Playwright's own way evaluates in the page, which its policy forbids.)"""
-    deadline = time.monotonic() + within_s
+    deadline = time.monotonic() + within_s * PATIENCE
     while not page.evaluate(expression):
         assert time.monotonic() < deadline, f"not within {within_s} s: {expression}"
         page.wait_for_timeout(20)

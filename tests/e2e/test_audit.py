@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -18,6 +17,7 @@ from shared.counters import AUDITED, Counted
 from shared.keys import Keys
 from shared.settings import Settings
 from tests.conftest import Services
+from tests.days import today
 from tests.rows import Rows, add_tenant
 from tests.servers import PROJECT, Worker, eventually
 from tests.tokens import SECRET
@@ -44,7 +44,7 @@ def drifted(db: psycopg.Connection[Any], celery: Celery, valkey: redis.Redis, ke
     rows = add_tenant(db)
     celery.send_task("dashboard.recalculate", args=[["t1"]], queue="commands", ignore_result=True)
     eventually(lambda: valkey.exists(keys.snapshot("t1")), within_s=WITHIN_S)
-    rows.invoice(datetime.now(UTC).date(), 1000)
+    rows.invoice(today(), 1000)
     db.execute("DELETE FROM dashboard.change")
     return rows
 

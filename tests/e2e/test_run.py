@@ -22,9 +22,10 @@ import requests
 
 from cli.clone import ROOT
 from cli.local.embedded import free_port
+from tests.patience import PATIENCE
 from tests.servers import eventually
 
-READY_WITHIN_S = 90.0
+READY_WITHIN_S = 30.0
 
 
 @dataclass
@@ -95,7 +96,7 @@ class Clone:
         assert self.process is not None
         self.look()
         self.process.send_signal(how)
-        return self.process.wait(40)
+        return self.process.wait(40 * PATIENCE)
 
     def version(self, tenant_id: str = "demo") -> str:
         token = self.command("dash", "token", tenant_id).stdout.strip()

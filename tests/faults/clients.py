@@ -15,6 +15,7 @@ import requests
 
 from shared.versions import Version
 from tests.live import Closed, Events, Socket
+from tests.patience import PATIENCE
 from tests.tokens import token
 
 REALTIME = "/api/dashboard/realtime/aggregate/"
@@ -65,7 +66,7 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.leave()
-        self._thread.join(10)
+        self._thread.join(10 * PATIENCE)
 
     def leave(self) -> None:
         """Begin to leave; exit waits for it."""
@@ -79,6 +80,10 @@ class Client:
     def version(self) -> str | None:
         """What it shows."""
         return str(self.history[-1].version) if self.history else None
+
+    def reasons(self, since: float) -> set[str]:
+        """Why it was told that its data is not fresh."""
+        return {status["reason"] for at, status in list(self.statuses) if at >= since and status["stale"]}
 
     def was_stale(self, since: float) -> bool:
         """Whether it was told that its data is not fresh."""
@@ -209,7 +214,7 @@ class RestClient(Client):
             answer = session.get(
                 f"http://127.0.0.1:{self.port}{REALTIME}",
                 headers={"Authorization": f"Bearer {lasting(self.tenant_id)}"},
-                timeout=20,
+                timeout=20 * PATIENCE,
             )
         except requests.RequestException:
             self.connected = False

@@ -48,7 +48,8 @@ def test_two_beats_make_one_sweep_for_each_slot_and_one_of_them_is_enough(
     eventually(lambda: pulse_at(stack) > pulse and swept_at(stack, watch.tenant) > sweep, within_s=25.0)
     measured(16, time.monotonic() - started)
     watch.recovered(within_s=10.0)
-    assert [client.statuses for client in watch.live if client.was_stale(0)] == []
+    # `late` would be right here whenever a sweep takes five seconds longer than on a quiet machine.
+    watch.assert_never_told("workers_silent")
     stack.start("beat")
     stack.stop("second beat")
 
@@ -70,10 +71,8 @@ def test_after_a_while_without_workers_each_tenant_is_computed_twice_at_most(
     while time.monotonic() - stopped < OFF_S:
         watch.sales()
         time.sleep(0.2)
-    eventually(lambda: watch.all_told_stale(stopped), within_s=5.0)
-    reasons = {status["reason"] for client in watch.live for _, status in client.statuses}
     # Sweeps are so frequent here that a snapshot may be old before the workers' silence counts as such.
-    assert "workers_silent" in reasons <= {"workers_silent", "late"}
+    eventually(lambda: all("workers_silent" in client.reasons(stopped) for client in watch.live))
     with counted(stack, watch.tenant) as computations:
         started, slot = time.monotonic(), int(time.time()) // SLOT_S
         for name in ("worker", "sweeper"):

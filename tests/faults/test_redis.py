@@ -14,6 +14,7 @@ from shared.notices import Notice, encode_notice
 from tests.faults.conftest import LONG, Measured
 from tests.faults.proxy import Proxy
 from tests.faults.watch import Watch
+from tests.patience import PATIENCE
 from tests.servers import eventually
 from tests.stack import Stack
 
@@ -30,7 +31,7 @@ def away(stack: Stack, watch: Watch, since: float, *, for_s: float) -> None:
         asked = time.monotonic()
         assert requests.get(f"{stack.url}/livez", timeout=5).status_code == 200
         assert stack.get(watch.tenant).json()["stale"] is True
-        assert time.monotonic() - asked < 1.5
+        assert time.monotonic() - asked < 1.5 * PATIENCE
         time.sleep(0.2)
 
 
@@ -68,7 +69,7 @@ def test_redis_frozen_costs_an_answer_a_second_at_most(stack: Stack, watch: Watc
         stack.valkey.process.send_signal(signal.SIGCONT)
     measured(3, watch.converged(within_s=10.0))
     watch.assert_stayed_connected()
-    assert max(client.slowest_s(frozen) for client in watch.rest) < 1.5
+    assert max(client.slowest_s(frozen) for client in watch.rest) < 1.5 * PATIENCE
     assert {status for client in watch.rest for status in client.statuses_since(frozen)} == {200}
 
 
@@ -116,7 +117,7 @@ def test_killed_subscriptions_are_made_again(stack: Stack, watch: Watch, measure
         slowest = max(slowest, watch.recovered(within_s=5.0))
     measured(9, slowest)
     watch.assert_stayed_connected()
-    assert not any(client.was_stale(0) for client in watch.live)
+    watch.assert_never_told("channel_silent")
 
 
 def test_a_web_process_that_was_disconnected_for_its_backlog_catches_up(
@@ -155,7 +156,7 @@ def test_a_subscription_that_falls_silent_is_noticed_and_made_again(
         assert proxied.swallow_subscriptions() > 0
         measured(8, watch.recovered(within_s=8.0))
         watch.assert_stayed_connected()
-        assert not any(client.was_stale(0) for client in watch.live)
+        watch.assert_never_told("channel_silent")
 
 
 def test_a_slow_and_lossy_network_makes_it_slower_and_nothing_else(
@@ -169,8 +170,8 @@ def test_a_slow_and_lossy_network_makes_it_slower_and_nothing_else(
         answers = sorted(a.elapsed_s for client in watch.rest for a in client.answers if a.at > worse)
         p99 = answers[int(len(answers) * 0.99)]
         measured(31, p99)
-        assert p99 < 2.0
-        assert proxied.accepted - connections < 30, "a storm of reconnects"
+        assert p99 < 2.0 * PATIENCE
+        assert proxied.accepted - connections < 30 * PATIENCE, "a storm of reconnects"
         watch.assert_stayed_connected()
         proxied.delay_s = proxied.loss = 0.0
         watch.recovered(within_s=10.0)

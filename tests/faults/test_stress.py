@@ -27,7 +27,7 @@ SETTLED_WITHIN_S = 40.0
 
 log = structlog.get_logger()
 
-pytestmark = pytest.mark.timeout(SECONDS + 180)
+pytestmark = pytest.mark.timeout(SECONDS + 400)
 
 
 class Faults:

@@ -12,6 +12,7 @@ from tests.faults.clients import SocketClient, StreamClient
 from tests.faults.conftest import LONG, Measured
 from tests.faults.watch import Watch
 from tests.live import Socket
+from tests.patience import PATIENCE
 from tests.servers import eventually
 from tests.stack import Stack
 from web.leases import RESERVED_DESCRIPTORS
@@ -50,11 +51,11 @@ def test_told_to_end_it_says_goodbye_and_is_gone(
     started = time.monotonic()
     process.send_signal(how)
     if how is signal.SIGTERM:
-        assert process.wait(10) == 0
-        assert time.monotonic() - started < 3.0
+        assert process.wait(10 * PATIENCE) == 0
+        assert time.monotonic() - started < 3.0 * PATIENCE
         measured(24, time.monotonic() - started)
         stack.start("web")
-    worker.wait(10)
+    worker.wait(10 * PATIENCE)
     reconnected(watch)
     watch.recovered(within_s=10.0)
     for client in watch.live:
@@ -71,7 +72,7 @@ def test_a_web_worker_that_hangs_is_replaced(stack: Stack, watch: Watch, measure
     (worker,) = stack.children("web")
     started = time.monotonic()
     worker.suspend()
-    worker.wait(HANGS_FOR_S + 5.0)
+    worker.wait((HANGS_FOR_S + 5.0) * PATIENCE)
     eventually(lambda: all(client.connections >= 3 for client in watch.live))
     measured(25, watch.recovered(within_s=HANGS_FOR_S + 10.0, since=started))
     stack.stop("web")
@@ -89,7 +90,7 @@ def test_out_of_descriptors_it_refuses_the_next_and_serves_the_others(stack: Sta
         for _ in range(10):
             with pytest.raises(AssertionError, match=" 503 "):
                 Socket(stack.port, watch.tenant_ids[1])
-        assert time.monotonic() - asked < 5.0
+        assert time.monotonic() - asked < 5.0 * PATIENCE
         shown = [len(client.history) for client in watch.clients]
         stack.sale(watch.tenant)
         stack.sale(watch.tenant_ids[1])

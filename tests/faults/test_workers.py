@@ -14,6 +14,7 @@ import psutil
 from tests.faults.conftest import LONG, Measured
 from tests.faults.locks import locked, somebody_waits
 from tests.faults.watch import Watch
+from tests.patience import PATIENCE
 from tests.servers import eventually
 from tests.stack import Stack
 
@@ -50,7 +51,7 @@ def test_two_listeners_dispatch_once_and_one_may_die(stack: Stack, watch: Watch)
     watch.recovered(within_s=5.0)
     stack.start("changes")
     stack.stop("second listener")
-    assert not any(client.was_stale(0) for client in watch.live)
+    watch.assert_never_told("changes_unwatched")
 
 
 def test_killed_worker_children_are_replaced_and_their_task_is_done(
@@ -62,10 +63,10 @@ def test_killed_worker_children_are_replaced_and_their_task_is_done(
         children = stack.children("worker")
         for child in children:
             child.kill()
-        psutil.wait_procs(children, 5)
+        psutil.wait_procs(children, 5 * PATIENCE)
     measured(12, watch.converged(within_s=5.0))
     watch.assert_stayed_connected()
-    assert not any(client.was_stale(0) for client in watch.live)
+    watch.assert_never_told("workers_silent", "computation_failing")
     assert stack.deaths["worker"] == 0
 
 
@@ -78,7 +79,7 @@ def test_what_a_killed_worker_was_computing_is_computed_by_the_next(
         children = stack.children("worker")
         stack.kill("worker")
         started = time.monotonic()
-        assert psutil.wait_procs(children, 10)[1] == [], "children outlive their worker"
+        assert psutil.wait_procs(children, 10 * PATIENCE)[1] == [], "children outlive their worker"
     time.sleep(max(0.0, started + BACKOFF_S - time.monotonic()))
     stack.start("worker")
     measured(11, watch.converged(within_s=10.0, since=started))
@@ -102,19 +103,19 @@ def test_workers_replaced_one_by_one_do_every_task_that_was_sent(
         send(SENT // 4)
         eventually(partial(_is_ready_again, stack, starting, ready), within_s=20.0)
         send(SENT // 4)
-        assert stack.stop(stopping) < 10.0
+        assert stack.stop(stopping) < 10.0 * PATIENCE
     started = time.monotonic()
     results = [f"{stack.keys.prefix}:celery:celery-task-meta-{task_id}" for task_id in sent]
     eventually(lambda: stack.redis.exists(*results), lambda done: done == len(sent), within_s=20.0)
     measured(14, watch.recovered(within_s=10.0, since=started))
-    assert [client.statuses for client in watch.live if client.was_stale(0)] == []
+    watch.assert_never_told("workers_silent", "computation_failing")
 
 
 def test_a_worker_that_is_told_to_stop_while_it_computes_gives_its_task_back(stack: Stack, watch: Watch) -> None:
     with locked(stack):
         watch.sales()
         somebody_waits(stack)
-        assert stack.stop("worker", signal.SIGTERM) < 10.0
+        assert stack.stop("worker", signal.SIGTERM) < 10.0 * PATIENCE
     stack.start("worker")
     watch.converged(within_s=10.0)
 
@@ -126,7 +127,7 @@ def test_a_worker_that_cannot_go_on_ends_even_if_its_child_does_not(stack: Stack
     eventually(lambda: stack.redis.exists("tests:endless"), within_s=20.0)
     with refusing_writes(stack):
         eventually(lambda: "Unrecoverable error" in stack.log("worker"))
-        worker.wait(10.0)
+        worker.wait(10.0 * PATIENCE)
     watch.recovered(within_s=15.0)
     watch.assert_stayed_connected()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +17,7 @@ from shared.counters import AUDITED, Counted
 from shared.keys import Keys
 from shared.store import SnapshotReader, SnapshotWriter, Stored
 from shared.thresholds import AlertThresholds
+from tests.days import today
 from tests.rows import add_tenant
 from workers.alerts import AlertKeeper
 from workers.audit import Audit, Finding, drifting, record
@@ -86,10 +87,6 @@ def bench(engine: Engine, valkey: redis.Redis, keys: Keys) -> Bench:
 
 def verdicts(findings: Sequence[Finding]) -> list[tuple[str, str | None]]:
     return [(finding.verdict, finding.reason) for finding in findings]
-
-
-def today() -> date:
-    return datetime.now(UTC).date()
 
 
 def test_what_is_served_right_is_clean_and_not_computed_again(db: psycopg.Connection[Any], bench: Bench) -> None:

@@ -7,6 +7,7 @@ import json
 import pytest
 import requests
 
+from tests.patience import PATIENCE
 from tests.raw import request, send
 from tests.servers import WebServer
 from tests.tokens import bearer, token
@@ -79,7 +80,7 @@ def test_bodies_where_none_is_read_are_refused(web: WebServer, data: bytes) -> N
 def test_a_body_over_the_limit_is_refused_before_it_is_sent(web: WebServer, method: str) -> None:
     answer = send(web, request(RECALCULATE, authorized(), "Content-Length: 65537", method=method))
     assert answer.status == 413
-    assert answer.elapsed_s < 1
+    assert answer.elapsed_s < 1 * PATIENCE
 
 
 @pytest.mark.parametrize(
@@ -87,10 +88,10 @@ def test_a_body_over_the_limit_is_refused_before_it_is_sent(web: WebServer, meth
     [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\xaa" * 200, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
     ids=["tls_hello", "http2_preface"],
 )
-def test_other_protocols_are_hung_up_on_within_two_seconds(web: WebServer, data: bytes) -> None:
+def test_other_protocols_are_hung_up_on(web: WebServer, data: bytes) -> None:
     answer = send(web, data)
     assert answer.status in (0, 400)
-    assert answer.elapsed_s < 2.5
+    assert answer.elapsed_s < 2.5 * PATIENCE
 
 
 @pytest.mark.parametrize(
@@ -170,4 +171,4 @@ def test_an_unknown_address_is_a_404_with_the_same_body(web: WebServer, path: st
 def test_a_trickling_head_is_cut(web: WebServer) -> None:
     answer = send(web, b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
     assert answer.status == 0
-    assert answer.elapsed_s < 4
+    assert answer.elapsed_s < 4 * PATIENCE

@@ -17,6 +17,7 @@ import pytest
 from cli.clone import ROOT
 from shared.keys import Keys
 from tests.conftest import Services
+from tests.servers import inherited_environment
 
 SECRET = "s" * 32
 
@@ -26,7 +27,7 @@ Dash = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 def environment(services: Services, database_url: str, keys: Keys) -> dict[str, str]:
     return {
-        "PATH": os.environ["PATH"],
+        **inherited_environment(),
         "DATABASE_URL": database_url,
         "REDIS_URL": services.redis_url,
         "JWT_SECRET_KEY": SECRET,

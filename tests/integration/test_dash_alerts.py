@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from shared.keys import Keys
 from tests.conftest import Services
 from tests.live import Socket
 from tests.rows import add_tenant
-from tests.servers import WebServer, Worker
+from tests.servers import WebServer, Worker, inherited_environment
 from tests.tokens import SECRET
 
 Dash = Callable[..., subprocess.CompletedProcess[str]]
@@ -24,7 +23,7 @@ Dash = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 def dash(services: Services, database_url: str, keys: Keys) -> Dash:
     environment = {
-        "PATH": os.environ["PATH"],
+        **inherited_environment(),
         "DATABASE_URL": database_url,
         "REDIS_URL": services.redis_url,
         "JWT_SECRET_KEY": SECRET,

@@ -20,6 +20,7 @@ from shared.keys import Keys
 from shared.outcomes import Outcome, Recalculation
 from shared.pulse import Pulse
 from tests.conftest import Services
+from tests.patience import PATIENCE
 from tests.servers import WebServer, eventually
 from tests.tokens import bearer
 from web.metrics import MULTIPROCESS_DIR, Metrics
@@ -90,9 +91,9 @@ def test_the_pulse_carries_what_fails_drifts_and_waits(server: WebServer, valkey
     found = eventually(lambda: samples(server), lambda found: found.get(("dashboard_change_age_seconds", ""), 0.0) > 0)
     assert found["dashboard_tenants_failing", ""] == 1
     assert found["dashboard_tenants_drifting", ""] == 1
-    assert found["dashboard_change_age_seconds", ""] < 5
+    assert found["dashboard_change_age_seconds", ""] < 5 * PATIENCE
     assert found["dashboard_database_seconds", ""] == 0.002
-    assert found["dashboard_pulse_age_seconds", ""] < 5
+    assert found["dashboard_pulse_age_seconds", ""] < 5 * PATIENCE
 
 
 def test_a_change_waits_since_it_was_first_the_oldest_even_while_the_database_is_away(

@@ -21,7 +21,9 @@ from shared.broker import celery_options, celery_url
 from shared.keys import Keys
 from shared.settings import Settings
 from tests.conftest import TEMPLATE, Services
+from tests.days import today
 from tests.live import Socket
+from tests.patience import PATIENCE
 from tests.rows import Rows, add_tenant
 from tests.servers import WebServer, Worker, eventually
 from tests.tokens import bearer, token
@@ -42,7 +44,7 @@ class System:
         tenant_id = f"n{next(_numbers)}-{uuid.uuid4().hex[:8]}"
         db = psycopg.connect(self.database_url, autocommit=True)
         rows = add_tenant(db, tenant_id)
-        rows.close(datetime.now(UTC).date() - timedelta(days=1))
+        rows.close(today() - timedelta(days=1))
         business = Business(self, rows)
         business.recalculate()
         return business
@@ -57,7 +59,7 @@ class System:
             result_backend=celery_url(settings),
             result_backend_transport_options=celery_options(settings),
         )
-        return app.send_task(task, args=args, task_id=task_id, queue="commands").get(timeout=20)
+        return app.send_task(task, args=args, task_id=task_id, queue="commands").get(timeout=20 * PATIENCE)
 
 
 @dataclass
@@ -90,7 +92,7 @@ class Business:
 
     def lose(self, amount: int = 100) -> None:
         """Today's profit falls below zero, and the tenant is computed: a critical alert."""
-        self.rows.expense(datetime.now(UTC).date(), amount)
+        self.rows.expense(today(), amount)
         self.recalculate()
 
     def gain(self) -> None:
@@ -100,9 +102,8 @@ class Business:
 
     def be_owed(self, invoices: int = 6) -> None:
         """So many overdue invoices: a warning if there are more than five."""
-        today = datetime.now(UTC).date()
         for _ in range(invoices):
-            self.rows.invoice(today - timedelta(days=60), 10, due_date=today - timedelta(days=30))
+            self.rows.invoice(today() - timedelta(days=60), 10, due_date=today() - timedelta(days=30))
         self.recalculate()
 
     def listed(self, **filters: str) -> list[dict[str, Any]]:
@@ -254,7 +255,7 @@ def test_a_snoozed_alert_is_quiet_and_comes_back_by_itself(business: Business) -
     with business.connect("eva") as eva, business.connect("adam") as adam:
         alert_id = eva.receive()["alert"]["id"]
         adam.receive()
-        until = datetime.now(UTC) + timedelta(seconds=2)
+        until = datetime.now(UTC) + timedelta(seconds=5)
         eva.send({"type": "snooze", "alert_id": alert_id, "until": until.isoformat()})
         assert [socket.receive()["type"] for socket in (eva, adam)] == ["alert.snoozed"] * 2
         with business.connect() as late:
@@ -481,7 +482,7 @@ def test_an_alert_raised_while_redis_restarts_empty_is_delivered(
             with business.connect() as socket:
                 business.be_owed()
                 assert told(socket, 1) == [("alert.new", "warning")]
-                business.rows.expense(datetime.now(UTC).date(), 100)
+                business.rows.expense(today(), 100)
                 with redis.Redis.from_url(valkey.url()) as client:
                     client.config_set("save", "")
                 valkey.stop()

@@ -24,6 +24,7 @@ from cli.local import processes
 from cli.local.embedded import free_port
 from shared.keys import Keys
 from tests.conftest import Services
+from tests.patience import PATIENCE
 from tests.servers import PROJECT, WebServer, eventually
 from tests.tokens import bearer, token
 
@@ -32,7 +33,7 @@ SNAPSHOT = "/api/dashboard/realtime/aggregate/"
 STREAM = "/api/dashboard/streaming/aggregate/"
 NAME = "dashboard.example.com"
 # A proxy that buffers passes nothing on before its buffer is full or the stream ends, 15 s later at the earliest.
-LAG_S = 1.0
+LAG_S = 1.0 * PATIENCE
 PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 
 
@@ -135,7 +136,7 @@ def proxy(request: pytest.FixtureRequest, web: WebServer, tmp_path_factory: pyte
         yield found
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(10 * PATIENCE)
         processes.kill_group(process.pid)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +18,7 @@ from shared.keys import Keys
 from shared.outcomes import Outcome
 from shared.redis_client import connect
 from shared.store import SnapshotReader, SnapshotWriter
+from tests.days import today
 from tests.rows import add_tenant
 from workers.alerts import AlertKeeper
 from workers.capture import changes
@@ -55,10 +56,6 @@ class Pipeline:
 def pipeline(engine: Engine, valkey: redis.Redis, keys: Keys) -> Pipeline:
     alerts = AlertKeeper(engine, valkey, keys)
     return Pipeline(Source(engine), SnapshotWriter(valkey, keys), SnapshotReader(valkey, keys), alerts)
-
-
-def today() -> date:
-    return datetime.now(UTC).date()
 
 
 def test_rows_become_a_snapshot_with_a_version(db: psycopg.Connection, pipeline: Pipeline) -> None:

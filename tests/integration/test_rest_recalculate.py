@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +14,8 @@ import requests
 
 from shared.keys import Keys
 from tests.conftest import TEMPLATE, Services
+from tests.days import today
+from tests.patience import PATIENCE
 from tests.rows import Rows, add_tenant
 from tests.servers import WebServer, Worker
 from tests.tokens import bearer
@@ -34,7 +35,7 @@ class Daybook:
     def tenant(self) -> Rows:
         """A new tenant with one invoice of today."""
         rows = add_tenant(self.db, f"r-{uuid4().hex}")
-        rows.invoice(datetime.now(UTC).date(), 100)
+        rows.invoice(today(), 100)
         return rows
 
     def get(self, tenant_id: str) -> requests.Response:
@@ -61,7 +62,7 @@ def daybook(services: Services) -> Iterator[Daybook]:
         ):
             made = Daybook(web, worker, db)
             # The first task also waits for the worker to start.
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 30 * PATIENCE
             while made.post(made.tenant().tenant_id).status_code != 200:
                 assert time.monotonic() < deadline, worker.log
             yield made
@@ -90,11 +91,11 @@ def test_a_recalculation_answers_as_the_first_api_description_shows(daybook: Day
     assert set(body) == {"success", "message", "refresh_results", "performance_score", "timestamp"}
     assert (body["success"], body["message"]) == (True, "Dashboard recalculation completed")
     assert body["refresh_results"]["refreshed"] is body["refresh_results"]["changed"] is True
-    assert 0 < body["refresh_results"]["duration_seconds"] < 5
+    assert 0 < body["refresh_results"]["duration_seconds"] < 5 * PATIENCE
     before = daybook.get(rows.tenant_id).json()["version"]
     assert daybook.post(rows.tenant_id).json()["refresh_results"]["changed"] is False
     assert daybook.get(rows.tenant_id).json()["version"] == before
-    rows.invoice(datetime.now(UTC).date(), 50)
+    rows.invoice(today(), 50)
     assert daybook.post(rows.tenant_id).json()["refresh_results"]["changed"] is True
     assert daybook.get(rows.tenant_id).json()["version"] != before
 
@@ -128,7 +129,7 @@ def test_what_takes_too_long_is_queued(daybook: Daybook) -> None:
     finally:
         daybook.worker.resume()
     assert (answer.status_code, answer.json()["status"]) == (202, "queued")
-    assert 4.9 < elapsed_s < 6.5
+    assert 4.9 < elapsed_s < 6.5 * PATIENCE
 
 
 def test_the_first_snapshot_is_waited_for_two_seconds(daybook: Daybook) -> None:
@@ -142,7 +143,7 @@ def test_the_first_snapshot_is_waited_for_two_seconds(daybook: Daybook) -> None:
         daybook.worker.resume()
     assert (answer.status_code, answer.json()["code"]) == (503, "snapshot_pending")
     assert int(answer.headers["Retry-After"]) >= 1
-    assert 1.9 < elapsed_s < 3
+    assert 1.9 < elapsed_s < 3 * PATIENCE
 
 
 def test_a_repeated_idempotency_key_gets_the_stored_answer_and_no_task(daybook: Daybook) -> None:
@@ -150,7 +151,7 @@ def test_a_repeated_idempotency_key_gets_the_stored_answer_and_no_task(daybook: 
     key = {"Idempotency-Key": "order 66"}
     first = daybook.post(rows.tenant_id, **key)
     sent = len(daybook.tasks_sent())
-    rows.invoice(datetime.now(UTC).date(), 50)
+    rows.invoice(today(), 50)
     again = daybook.post(rows.tenant_id, **key)
     assert (first.status_code, again.status_code) == (200, 200)
     assert again.content == first.content

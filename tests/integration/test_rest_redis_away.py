@@ -12,6 +12,7 @@ import requests
 
 from cli.local.embedded import Valkey
 from shared.keys import Keys
+from tests.patience import PATIENCE
 from tests.servers import WebServer, eventually
 from tests.tokens import bearer
 
@@ -26,7 +27,7 @@ def web(own_valkey: Valkey) -> Iterator[WebServer]:
 
 
 def get(web: WebServer, tenant: str, path: str = REALTIME) -> requests.Response:
-    return requests.get(web.url + path, headers=bearer(tenant), timeout=10)
+    return requests.get(web.url + path, headers=bearer(tenant), timeout=10 * PATIENCE)
 
 
 def timed(web: WebServer, tenant: str, path: str = REALTIME) -> tuple[requests.Response, float]:
@@ -46,14 +47,14 @@ def test_a_frozen_redis_costs_less_than_a_second_and_what_is_held_is_served_as_s
         answers = list(pool.map(lambda _: timed(web, "known"), range(64)))
     for answer, elapsed_s in answers:
         assert (answer.status_code, answer.json()["version"]) == (200, str(version))
-        assert elapsed_s < 1
+        assert elapsed_s < 1 * PATIENCE
     assert all(answer.json()["stale"] for answer, _ in answers)
     answer, elapsed_s = timed(web, "unread")
     assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
     assert int(answer.headers["Retry-After"]) >= 1
-    assert elapsed_s < 1
-    assert requests.get(web.url + "/livez", timeout=1).status_code == 200
-    assert requests.get(web.url + "/readyz", timeout=2).status_code == 503
+    assert elapsed_s < 1 * PATIENCE
+    assert requests.get(web.url + "/livez", timeout=5).status_code == 200
+    assert requests.get(web.url + "/readyz", timeout=5).status_code == 503
     health = get(web, "known", "/api/dashboard/health/")
     assert (health.status_code, health.json()["components"]["cache"]["status"]) == (503, "unhealthy")
     own_valkey.process.send_signal(signal.SIGCONT)
@@ -69,13 +70,13 @@ def test_a_killed_redis_comes_back_without_a_restart_of_the_web(web: WebServer, 
     own_valkey.process.kill()
     own_valkey.process.wait()
     started = time.monotonic()
-    answer = requests.post(web.url + RECALCULATE, headers=bearer("known"), timeout=10)
+    answer = requests.post(web.url + RECALCULATE, headers=bearer("known"), timeout=10 * PATIENCE)
     assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 3 * PATIENCE
     assert get(web, "known").json()["stale"] is True
     own_valkey.start()
     eventually(lambda: get(web, "known").json()["stale"], lambda stale: not stale)
-    answer = requests.post(web.url + RECALCULATE + "?wait=0", headers=bearer("known"), timeout=10)
+    answer = requests.post(web.url + RECALCULATE + "?wait=0", headers=bearer("known"), timeout=10 * PATIENCE)
     assert answer.status_code == 202
 
 
@@ -94,7 +95,7 @@ def test_a_full_redis_is_still_read(web: WebServer) -> None:
     web.client.config_set("maxmemory", "1")
     answer = get(web, "known")
     assert (answer.status_code, answer.json()["version"]) == (200, str(version))
-    assert requests.post(web.url + RECALCULATE, headers=bearer("known"), timeout=10).status_code == 503
+    assert requests.post(web.url + RECALCULATE, headers=bearer("known"), timeout=10 * PATIENCE).status_code == 503
     web.client.config_set("maxmemory", "0")
 
 

@@ -13,8 +13,9 @@ import pytest
 from shared.keys import Keys
 from shared.store import SnapshotWriter, SourceState
 from tests.conftest import Services
-from tests.live import Socket, Wire, slowed_by, upgrade
-from tests.servers import WebServer
+from tests.live import Socket, Wire, upgrade
+from tests.patience import PATIENCE
+from tests.servers import WebServer, eventually
 from tests.tokens import token
 
 
@@ -100,13 +101,13 @@ def test_every_interval_the_newest_is_sent_with_what_was_refreshed_in_place(hast
 
 
 def test_a_token_that_expires_closes_the_socket_unless_it_was_refreshed(web: WebServer, tenant: str) -> None:
-    short = token(tenant, ttl_s=2)
+    short = token(tenant, ttl_s=4)
     with Socket(web.port, tenant, jwt=short) as lapsing, Socket(web.port, tenant, jwt=short) as refreshing:
         refreshing.send({"type": "refresh", "token": token(tenant, ttl_s=3600)})
         answer = refreshing.receive_type("token.refreshed")
         started = time.monotonic()
         assert lapsing.closed() == 4401
-        assert time.monotonic() - started < 3 * slowed_by()
+        assert time.monotonic() - started < 5 * PATIENCE
         refreshing.send({"type": "ping"})
         assert refreshing.receive_type("pong")
     assert answer["expires_at"].endswith("Z")
@@ -148,10 +149,7 @@ def test_over_its_connections_or_openings_a_tenant_is_refused_before_the_upgrade
         assert "Retry-After:" in answer
         assert "RateLimit-Limit: 2" in answer
         second.socket.close()
-        deadline = time.monotonic() + 2
-        while hasty.client.zcard(hasty.keys.connections(tenant)) > 1:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        eventually(lambda: hasty.client.zcard(hasty.keys.connections(tenant)) <= 1, within_s=2)
         with Socket(hasty.port, tenant) as fourth:
             fourth.receive()
     answers = []
@@ -181,7 +179,7 @@ def test_a_client_that_never_reads_is_closed_and_can_read_why_later(web: WebServ
     tenant = f"t-{uuid.uuid4().hex}"
     web.write(tenant, n=0)
     with Socket(web.port, tenant, receive_buffer=4096) as stalled:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 20 * PATIENCE
         n = 0
         while web.client.zcard(web.keys.connections(tenant)):
             n += 1
@@ -205,21 +203,21 @@ def test_peers_are_served_at_once_while_others_do_not_read(web: WebServer) -> No
             worst_s = max(worst_s, time.monotonic() - started)
     for client in stalled:
         client.socket.close()
-    assert worst_s < 1.0 * slowed_by()
+    assert worst_s < 1.0 * PATIENCE
 
 
 def test_a_client_that_answers_no_ping_is_forgotten_and_one_that_does_is_not(web: WebServer, tenant: str) -> None:
     with Socket(web.port, tenant, pongs=False) as half_open, Socket(web.port, tenant) as alive:
-        half_open.socket.settimeout(60)
-        alive.socket.settimeout(60)
+        half_open.socket.settimeout(60 * PATIENCE)
+        alive.socket.settimeout(60 * PATIENCE)
         reader = threading.Thread(target=alive.receive_type, args=("pong",), kwargs={"within_s": 60})
         reader.start()
         started = time.monotonic()
         half_open.cut_off()
-        assert 35 < time.monotonic() - started < 40
+        assert 35 < time.monotonic() - started < 40 * PATIENCE
         assert reader.is_alive()
         alive.send({"type": "ping"})
-        reader.join(5)
+        reader.join(5 * PATIENCE)
         assert not reader.is_alive()
 
 

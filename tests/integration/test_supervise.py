@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from cli.clone import ROOT
+from tests.patience import PATIENCE
 from tests.servers import eventually
 
 # A stand-in for bin/run: supervises what its arguments name (stage:name:command), until it is told to stop.
@@ -106,7 +107,7 @@ def test_output_lines_carry_the_name_of_their_process(supervise: Callable[..., R
     running = supervise("0:web:printf 'one\\ntwo'; exec sleep 1000", "1:worker:echo three; exec sleep 1000")
     eventually(lambda: "three" in running.text)
     running.process.terminate()
-    assert running.process.wait(10) == 0
+    assert running.process.wait(10 * PATIENCE) == 0
     # "two" never ended its line: it comes out when the process is gone.
     assert {"web    │ one", "web    │ two", "worker │ three"} <= set(running.text.splitlines())
     assert "\x1b" not in running.text
@@ -139,7 +140,7 @@ def test_told_to_stop_it_leaves_nothing_behind(supervise: Callable[..., Running]
     eventually(lambda: "forked" in running.text and "deaf" in running.text)
     running.look()
     running.process.send_signal(how)
-    assert running.process.wait(15) == 0
+    assert running.process.wait(15 * PATIENCE) == 0
     assert running.left() == []
     assert list(running.pids.iterdir()) == []
     assert running.text.splitlines()[-1] == "stopped"
@@ -149,7 +150,7 @@ def test_processes_stop_in_the_order_of_their_stages(supervise: Callable[..., Ru
     running = supervise(f"2:last:{TELLS}", f"0:first:{TELLS}", f"1:middle:{TELLS}")
     eventually(lambda: running.text.count("up") == 3)
     running.process.terminate()
-    assert running.process.wait(10) == 0
+    assert running.process.wait(10 * PATIENCE) == 0
     told = [line.split()[0] for line in running.text.splitlines() if line.endswith("told")]
     assert told == ["first", "middle", "last"]
 
@@ -160,7 +161,7 @@ def test_told_twice_it_does_not_wait_for_the_stubborn(supervise: Callable[..., R
     running.process.send_signal(signal.SIGINT)
     eventually(lambda: "told" in running.text)
     running.process.send_signal(signal.SIGINT)
-    assert running.process.wait(15) == 0
+    assert running.process.wait(15 * PATIENCE) == 0
 
 
 def test_killed_itself_it_leaves_nothing_behind(supervise: Callable[..., Running]) -> None:
@@ -181,5 +182,5 @@ def test_it_stops_when_nobody_reads_its_output_any_more(tmp_path: Path) -> None:
     assert process.stdout is not None
     process.stdout.readline()
     process.stdout.close()
-    process.wait(10)
+    process.wait(10 * PATIENCE)
     assert list((tmp_path / "pids").iterdir()) == []

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from tests.live import Wire, frame, upgrade
+from tests.patience import PATIENCE
 from tests.servers import WebServer, eventually
 from tests.tokens import bearer
 
@@ -94,21 +95,21 @@ def test_a_ticket_of_one_tenant_opens_nothing_of_another(web: WebServer, tenant:
 
 
 def test_a_ticket_ends_after_thirty_seconds_or_with_its_token(web: WebServer, tenant: str) -> None:
-    assert ask(web, tenant, STREAM, ttl_s=10).json()["expires_in"] in (9, 10)
+    assert ask(web, tenant, STREAM, ttl_s=10).json()["expires_in"] in range(5, 11)
     ticket = ticket_for(web, tenant, STREAM)
     name = web.keys.ticket(hashlib.sha256(ticket.encode()).hexdigest())
-    assert 28_000 < web.client.pttl(name) <= 30_000
+    assert 20_000 < web.client.pttl(name) <= 30_000
     web.client.pexpire(name, 1)
     eventually(lambda: not web.client.exists(name))
     assert stream(web, ticket).status_code == 401
 
 
 def test_what_a_ticket_opened_ends_when_the_token_would_have(web: WebServer, tenant: str) -> None:
-    ticket = ticket_for(web, tenant, STREAM, ttl_s=2)
+    ticket = ticket_for(web, tenant, STREAM, ttl_s=4)
     began = time.monotonic()
-    events = requests.get(f"{web.url}{STREAM}?ticket={ticket}", timeout=10).text
+    events = requests.get(f"{web.url}{STREAM}?ticket={ticket}", timeout=10 * PATIENCE).text
     assert '"reason":"token_expired"' in events
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 7 * PATIENCE
 
 
 def test_a_ticket_of_a_token_that_was_revoked_since_is_refused(web: WebServer, tenant: str) -> None:

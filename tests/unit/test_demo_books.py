@@ -137,6 +137,7 @@ def test_something_of_every_kind_happens_today_whatever_day_it_is(business: Busi
         assert any(e.expense_date == today and e.status == "posted" for e in books.expenses)
         assert {i.issue_date for i in books.invoices if i.issue_date > today} <= {today + timedelta(2)}
         assert all(p.paid_on <= today for p in books.payments)
+        assert {i.currency for i in books.invoices if i.balance} == {business.currency, *dict(business.foreign)}
 
 
 @pytest.mark.parametrize("business", BUSY, ids=lambda business: business.tenant_id)

@@ -11,6 +11,7 @@ import redis
 
 from shared.keys import Keys
 from shared.pulse import Pulse
+from shared.redis_client import connect
 from shared.settings import Settings
 from shared.store import ABSENT, Stored
 from shared.versions import Version
@@ -160,7 +161,7 @@ def test_a_listener_that_stopped_is_missed(workers: Workers, clock: Clock) -> No
 
 
 def test_one_question_without_an_answer_is_no_outage(clock: Clock, keys: Keys) -> None:
-    freshness = Freshness(redis.Redis(port=1, socket_connect_timeout=0.2), keys, SETTINGS)
+    freshness = Freshness(connect(SETTINGS.redis_url, timeout_s=0.2), keys, SETTINGS)
     freshness.observe()
     assert freshness.overall.reason is None
     freshness.observe()
