@@ -18,23 +18,27 @@ from shared.logs import configure_logging
 from shared.redis_client import connect
 from shared.settings import Settings
 from shared.store import SnapshotReader
-from web import alerts, cors, health, pages, problems, recalculation, snapshots, sockets, streams, ticket_office
+from web.access.auth import Auth
+from web.access.limits import Limiter
+from web.access.slots import Leases
+from web.access.tickets import Tickets
+from web.access.tokens import Tokens
+from web.alerts import routes as alerts
+from web.alerts.boards import Boards
+from web.api import recalculation, snapshot, socket, stream, tickets
+from web.api.snapshot import Snapshots
 from web.apidocs import served
-from web.auth import Auth
-from web.boards import Boards
-from web.circuit import Circuit
-from web.commands import Commands
-from web.freshness import Freshness
-from web.hub import Hub
-from web.leases import Leases
-from web.limits import Limiter
-from web.metrics import Metrics
-from web.requests import MAX_BODY_BYTES, check_envelope
+from web.http import cors, problems
+from web.http.requests import MAX_BODY_BYTES, check_envelope
+from web.live.freshness import Freshness
+from web.live.hub import Hub
+from web.ops import health
+from web.ops.metrics import Metrics
+from web.ops.worker_metrics import WorkerMetrics
+from web.page import pages
+from web.redis.circuit import Circuit
+from web.redis.commands import Commands
 from web.services import Services
-from web.snapshots import Snapshots
-from web.tickets import Tickets
-from web.tokens import Tokens
-from web.worker_metrics import WorkerMetrics
 
 log = structlog.get_logger()
 
@@ -85,10 +89,10 @@ def create_app(
     problems.register(app)
     _watch_requests(app, services)
     cors.register(app, settings)
-    for part in (recalculation, health, pages, ticket_office):
+    for part in (recalculation, health, pages, tickets):
         part.register(app, services)
     found = Snapshots(services)
-    for live_part in (snapshots, streams, sockets, alerts):
+    for live_part in (snapshot, stream, socket, alerts):
         live_part.register(app, services, found)
     served.register(app, services)
     return app

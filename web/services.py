@@ -9,16 +9,16 @@ import redis
 from shared.keys import Keys
 from shared.settings import Settings
 from shared.store import SnapshotReader
-from web.auth import Auth
-from web.boards import Boards
-from web.circuit import Circuit
-from web.commands import Commands
-from web.freshness import Freshness
-from web.hub import Hub
-from web.leases import Leases
-from web.limits import Limiter
-from web.metrics import Metrics
-from web.tickets import Tickets
+from web.access.auth import Auth
+from web.access.limits import Limiter
+from web.access.slots import Leases
+from web.access.tickets import Tickets
+from web.alerts.boards import Boards
+from web.live.freshness import Freshness
+from web.live.hub import Hub
+from web.ops.metrics import Metrics
+from web.redis.circuit import Circuit
+from web.redis.commands import Commands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

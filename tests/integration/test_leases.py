@@ -9,10 +9,10 @@ from shared.keys import Keys
 from shared.redis_client import connect
 from shared.settings import Settings
 from tests.conftest import Services
-from web import leases as module
-from web.circuit import Circuit
-from web.leases import LEASE_S, Leases, TooManyConnections
-from web.problems import Unavailable
+from web.access import slots as module
+from web.access.slots import LEASE_S, Leases, TooManyConnections
+from web.http.problems import Unavailable
+from web.redis.circuit import Circuit
 
 
 def process(services: Services, keys: Keys, *, url: str | None = None, **limits: int) -> Leases:

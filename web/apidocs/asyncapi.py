@@ -10,8 +10,8 @@ import msgspec
 
 from shared.alerts import Announcement
 from shared.settings import Intervals
-from web import messages, websocket
-from web.alert_messages import (
+from web.access.auth import COOKIE, TICKET_PARAMETER
+from web.alerts.messages import (
     Acknowledge,
     AlertAcknowledged,
     AlertCleared,
@@ -24,10 +24,11 @@ from web.alert_messages import (
     Subscribe,
     SubscriptionUpdated,
 )
+from web.api.session import BAD_IN_A_ROW
 from web.apidocs.schemas import component_schemas, described, members, reference, tag_of
-from web.auth import COOKIE, TICKET_PARAMETER
-from web.health import release
-from web.messages import (
+from web.ops.health import release
+from web.transport import messages, websocket
+from web.transport.messages import (
     ConfigurationUpdated,
     ConnectionEstablished,
     DashboardMessage,
@@ -41,7 +42,6 @@ from web.messages import (
     StreamUpdate,
     TokenRefreshed,
 )
-from web.session import BAD_IN_A_ROW
 
 Struct = type[msgspec.Struct]
 

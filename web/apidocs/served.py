@@ -11,7 +11,7 @@ from flask import Flask, Response, request
 
 from web.apidocs.asyncapi import asyncapi_document
 from web.apidocs.openapi import openapi_document
-from web.pages import TYPES, Asset, content_security_policy, sender
+from web.page.pages import TYPES, Asset, content_security_policy, sender
 from web.services import Services
 
 PAGE = Path(__file__).parent / "page"

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from shared.alerts import LEVELS, METRICS, AlertView, Board, BoardAlert, Subscription
 from shared.snapshot import DASHBOARD, METRIC_NAMES, SYSTEM, Level
-from web.alert_feed import AlertFeed
-from web.alert_messages import AlertMessage, AlertNew, AlertUpdated
+from web.alerts.feed import AlertFeed
+from web.alerts.messages import AlertMessage, AlertNew, AlertUpdated
 
 T = [f"2026-03-11T12:00:0{second}.000Z" for second in range(10)]
 PROFIT, OVERDUE = "Daily Profit", "Overdue Invoices"

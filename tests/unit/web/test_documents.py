@@ -16,11 +16,12 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from shared.settings import JwtSettings, Settings
 from tests.servers import PROJECT
 from tests.tokens import SECRET
-from web import alert_messages, messages, websocket
+from web.alerts import messages as alert_messages
 from web.apidocs.asyncapi import CLOSE_CODES, asyncapi_document
 from web.apidocs.openapi import openapi_document, path_of, routes
 from web.apidocs.operations import operations
 from web.app import create_app
+from web.transport import messages, websocket
 
 # Nobody listens there: documents are made of what the code says.
 NO_REDIS = "redis://127.0.0.1:1/0"

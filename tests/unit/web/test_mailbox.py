@@ -7,9 +7,9 @@ import json
 import pytest
 
 from shared.versions import Version
-from web.freshness import Staleness
-from web.mailbox import Subscription, Update
-from web.websocket import payload_start
+from web.live.freshness import Staleness
+from web.live.mailbox import Subscription, Update
+from web.transport.websocket import payload_start
 
 
 def _update(revision: int, *, stale: bool = False, size: int = 0) -> Update:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from web import session as module
-from web.session import TokenBucket
+from web.api import session as module
+from web.api.session import TokenBucket
 
 
 class Clock:

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.versions import Version
-from web.freshness import FRESH, Staleness
-from web.mailbox import Subscription, Update
-from web.watched import Watched
+from web.live.freshness import FRESH, Staleness
+from web.live.mailbox import Subscription, Update
+from web.live.replica import Watched
 
 
 def _update(version: Version) -> Update:
