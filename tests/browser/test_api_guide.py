@@ -15,7 +15,7 @@ from tests.browser.conftest import Open
 from tests.browser.stack import Stack
 from tests.servers import PROJECT
 from tests.tokens import token
-from web.apidocs.asyncapi import CLOSE_CODES
+from web.transport.close_codes import CLOSE_CODES
 
 GUIDE = (PROJECT / "docs" / "api.md").read_text()
 HOST = "localhost:8000"

@@ -56,19 +56,19 @@ class TooManyConnections(TooMany):
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
-    """The right to one open socket or stream, until `release`."""
+class Slot:
+    """The right to one open socket or stream, until `release`; in Redis a lease, which runs out with its process."""
 
     tenant_id: str
     lease_id: str
-    _release: Callable[[Lease], None]
+    _release: Callable[[Slot], None]
 
     def release(self) -> None:
         """Give it back; more than once does no harm."""
         self._release(self)
 
 
-class Leases:
+class Slots:
     """The open connections of this process; one thread renews them all."""
 
     def __init__(self, client: redis.Redis, keys: Keys, circuit: Circuit, settings: Settings) -> None:
@@ -87,40 +87,40 @@ class Leases:
         """How many this process holds."""
         return len(self._held)
 
-    def acquire(self, tenant_id: str) -> Lease:
+    def acquire(self, tenant_id: str) -> Slot:
         """One more connection; raises TooManyConnections, or Unavailable when this process is full."""
         if len(self._held) >= self._per_process:
             raise Unavailable("This server holds as many connections as it can.", code="at_capacity")
-        lease = Lease(tenant_id, uuid.uuid4().hex, self._free)
-        if not self._admitted(lease):
+        slot = Slot(tenant_id, uuid.uuid4().hex, self._free)
+        if not self._admitted(slot):
             allowance = Allowance(limit=self._per_tenant, remaining=0, reset_s=LEASE_S / 2)
             raise TooManyConnections(f"More than {self._per_tenant} sockets and streams are open.", allowance)
-        self._held[lease.lease_id] = tenant_id
+        self._held[slot.lease_id] = tenant_id
         self._by_tenant[tenant_id] += 1
         self._start_renewing()
-        return lease
+        return slot
 
-    def _admitted(self, lease: Lease) -> bool:
+    def _admitted(self, slot: Slot) -> bool:
         try:
             with self._circuit.guard():
                 return bool(
                     self._acquire(
-                        keys=[self._keys.connections(lease.tenant_id)],
-                        args=[lease.lease_id, self._per_tenant, LEASE_S],
+                        keys=[self._keys.connections(slot.tenant_id)],
+                        args=[slot.lease_id, self._per_tenant, LEASE_S],
                     )
                 )
         except StoreUnavailable:
-            return self._by_tenant[lease.tenant_id] < self._per_tenant
+            return self._by_tenant[slot.tenant_id] < self._per_tenant
 
-    def _free(self, lease: Lease) -> None:
-        if self._held.pop(lease.lease_id, None) is None:
+    def _free(self, slot: Slot) -> None:
+        if self._held.pop(slot.lease_id, None) is None:
             return
-        self._by_tenant[lease.tenant_id] -= 1
-        if not self._by_tenant[lease.tenant_id]:
-            del self._by_tenant[lease.tenant_id]
+        self._by_tenant[slot.tenant_id] -= 1
+        if not self._by_tenant[slot.tenant_id]:
+            del self._by_tenant[slot.tenant_id]
         try:
             with self._circuit.guard():
-                self._client.zrem(self._keys.connections(lease.tenant_id), lease.lease_id)
+                self._client.zrem(self._keys.connections(slot.tenant_id), slot.lease_id)
         except StoreUnavailable:
             return  # it expires by itself
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import math
 import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -29,6 +28,7 @@ from flask_jwt_extended.exceptions import JWTExtendedException
 from shared.errors import ConfigError
 from shared.settings import JwtSettings
 from web.access.keyset import KeySet
+from web.http import strict_json
 from web.http.problems import TokenExpired, TokenInvalid
 
 LEEWAY_S = 30
@@ -132,27 +132,14 @@ def _opened(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
     if len(parts) != 3 or not all(_SEGMENT.fullmatch(part) for part in parts):
         raise TokenInvalid("The token is malformed.")
     try:
-        header, claims = (_strict_json(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))) for part in parts[:2])
+        header, claims = (
+            strict_json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))) for part in parts[:2]
+        )
     except (ValueError, RecursionError, binascii.Error) as error:
         raise TokenInvalid("The token is malformed.") from error
     if not isinstance(header, dict) or not isinstance(claims, dict):
         raise TokenInvalid("The token is malformed.")
     return header, claims
-
-
-def _strict_json(data: bytes) -> Any:
-    return json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name is given twice")
-    return found
-
-
-def _refuse_constant(_: str) -> NoReturn:
-    raise ValueError("not a number")
 
 
 def _check_types(claims: Mapping[str, Any]) -> None:

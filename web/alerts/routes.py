@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
@@ -15,18 +14,21 @@ from msgspec import UNSET, UnsetType
 
 from shared.alerts import LEVELS, METRICS, STATES, AlertView, Board, BoardAlert
 from shared.snapshot import Instant
+from web.access.auth import Auth
+from web.access.limits import Limiter
 from web.access.tokens import Caller
+from web.alerts.boards import Boards
 from web.alerts.snooze import snoozed_until
-from web.api.snapshot import Snapshots
+from web.api.snapshot import SnapshotFinder
 from web.http.clock import now
 from web.http.problems import BadRequest, NotFound, Unavailable
 from web.http.requests import query
-from web.services import Services
+from web.redis.commands import Commands
+from web.redis.polling import poll
 
 PAGE = 100
 FILTERS: Mapping[str, Sequence[str]] = {"state": STATES, "level": LEVELS, "metric": METRICS}
 FIRST_BOARD_WAIT_S = 2.0
-_POLL_S = 0.05
 _MAX_CURSOR_CHARS = 200
 
 
@@ -58,56 +60,52 @@ class Position(msgspec.Struct, frozen=True, array_like=True):
     alert_id: str
 
 
-def register(app: Flask, services: Services, snapshots: Snapshots) -> None:
+def register(
+    app: Flask, *, boards: Boards, finder: SnapshotFinder, commands: Commands, auth: Auth, limiter: Limiter
+) -> None:
     """The three routes."""
 
-    def boards_of(caller: Caller) -> Board:
-        return _board(services, snapshots, caller.tenant_id)
+    def board_of(caller: Caller) -> Board:
+        """One that Redis lost is computed again. Raises NotFound, Unavailable or StoreUnavailable."""
+        tenant_id = caller.tenant_id
+        board = boards.newest(tenant_id)
+        if board is None:
+            finder.find(tenant_id)
+            board = boards.newest(tenant_id)
+        if board is None:
+            commands.ask(tenant_id)
+            board = poll(lambda: boards.newest(tenant_id), within_s=FIRST_BOARD_WAIT_S)
+        if board is None:
+            raise Unavailable("The alerts are being read again.", code="alerts_pending")
+        return board
 
     @app.get("/api/dashboard/alerts/")
     def list_alerts() -> Response:
         given = query(request, (*FILTERS, "cursor"))
-        caller = services.auth.authenticate(request)
+        caller = auth.authenticate(request)
         after = _position(given.get("cursor"))
         wanted = _filters(given)
-        g.allowance = services.limiter.hit("requests", caller.tenant_id)
-        return _json(_page(boards_of(caller), wanted, after, address=request.base_url), 200)
+        g.allowance = limiter.hit("requests", caller.tenant_id)
+        return _json(_page(board_of(caller), wanted, after, address=request.base_url), 200)
 
     @app.post("/api/dashboard/alerts/<alert_id>/acknowledge/")
     def acknowledge_alert(alert_id: str) -> Response:
         query(request)
-        caller = services.auth.authenticate(request)
-        g.allowance = services.limiter.hit("requests", caller.tenant_id)
-        _find(boards_of(caller), alert_id)
-        services.commands.acknowledge_alert(caller.tenant_id, alert_id, caller.subject)
+        caller = auth.authenticate(request)
+        g.allowance = limiter.hit("requests", caller.tenant_id)
+        _find(board_of(caller), alert_id)
+        commands.acknowledge_alert(caller.tenant_id, alert_id, caller.subject)
         return _json(AlertCommanded(alert_id=alert_id), 202)
 
     @app.post("/api/dashboard/alerts/<alert_id>/snooze/")
     def snooze_alert(alert_id: str) -> Response:
         query(request)
-        caller = services.auth.authenticate(request)
+        caller = auth.authenticate(request)
         until = _until(request)
-        g.allowance = services.limiter.hit("requests", caller.tenant_id)
-        _find(boards_of(caller), alert_id)
-        services.commands.snooze_alert(caller.tenant_id, alert_id, caller.subject, until)
+        g.allowance = limiter.hit("requests", caller.tenant_id)
+        _find(board_of(caller), alert_id)
+        commands.snooze_alert(caller.tenant_id, alert_id, caller.subject, until)
         return _json(AlertCommanded(alert_id=alert_id), 202)
-
-
-def _board(services: Services, snapshots: Snapshots, tenant_id: str) -> Board:
-    """The tenant's board; one that Redis lost is computed again. Raises NotFound, Unavailable or StoreUnavailable."""
-    board = services.boards.newest(tenant_id)
-    if board is None:
-        snapshots.find(tenant_id)
-        board = services.boards.newest(tenant_id)
-    if board is None:
-        services.commands.ask(tenant_id)
-    deadline = time.monotonic() + FIRST_BOARD_WAIT_S
-    while board is None:
-        if time.monotonic() > deadline:
-            raise Unavailable("The alerts are being read again.", code="alerts_pending")
-        time.sleep(_POLL_S)
-        board = services.boards.newest(tenant_id)
-    return board
 
 
 def _find(board: Board, alert_id: str) -> BoardAlert:

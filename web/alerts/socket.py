@@ -10,9 +10,9 @@ import msgspec
 
 from shared.alerts import LEVELS, METRICS, BoardAlert, Subscription
 from shared.errors import StoreUnavailable
-from web.access.tokens import Caller
-from web.alerts.boards import Mailbox
+from web.alerts.boards import Boards
 from web.alerts.feed import AlertFeed
+from web.alerts.mailbox import BoardMailbox
 from web.alerts.messages import (
     Acknowledge,
     AlertAcknowledged,
@@ -24,13 +24,12 @@ from web.alerts.messages import (
     SubscriptionWanted,
 )
 from web.alerts.snooze import snoozed_until
-from web.api.session import Session, status
+from web.api.session import Session, SessionParts, status
+from web.api.socket import Sockets
 from web.http.clock import now
 from web.live.freshness import Staleness
-from web.live.mailbox import Subscription as HubSubscription
-from web.services import Services
+from web.redis.commands import Commands
 from web.transport.messages import BadMessage, Error
-from web.transport.websocket import WebSocket
 
 # Nothing falls due by itself but the end of a snooze; a limit for clocks that jump.
 _LONGEST_SLEEP_S = 60.0
@@ -42,25 +41,19 @@ class NotificationSession(Session):
 
     kind = NotificationMessage
 
-    def __init__(
-        self,
-        socket: WebSocket,
-        subscription: HubSubscription,
-        caller: Caller,
-        services: Services,
-        *,
-        mailbox: Mailbox,
-    ) -> None:
-        super().__init__(socket, subscription, caller, services)
-        self._mailbox = mailbox
-        self._feed = AlertFeed(caller.subject)
+    def __init__(self, parts: SessionParts, *, boards: Boards, mailbox: BoardMailbox, commands: Commands) -> None:
+        super().__init__(parts)
+        self._boards = boards
+        self._board_mailbox = mailbox
+        self._commands = commands
+        self._feed = AlertFeed(self.caller.subject)
 
     def open(self) -> None:
         self.send(NotificationsConnected(user_id=self.caller.tenant_id, timestamp=now()))
         self.deliver()
 
     def deliver(self) -> None:
-        while (news := self.subscription.take()) is not None:
+        while (news := self.mailbox.take()) is not None:
             if isinstance(news, Staleness):
                 self.send(status(news))
         # After each message anew: a critical one that arrives meanwhile is the next.
@@ -87,11 +80,11 @@ class NotificationSession(Session):
             self.send(_AWAY)
 
     def _next(self) -> list[msgspec.Struct]:
-        board = self._mailbox.board
+        board = self._board_mailbox.board
         if board is not None and (changed := self._feed.look(board, now())) is not None:
             return [SubscriptionUpdated(subscription=changed)]
         for level in LEVELS:
-            if announcement := self._mailbox.take(level):
+            if announcement := self._board_mailbox.take(level):
                 return [announcement]
             if messages := self._feed.take(level):
                 return [*messages]
@@ -103,7 +96,7 @@ class NotificationSession(Session):
             self.send(AlertAcknowledged(alert=alert.view(now()), timestamp=now()))
             return
         self._feed.expect(alert_id)
-        self.services.commands.acknowledge_alert(self.caller.tenant_id, alert_id, self.caller.subject)
+        self._commands.acknowledge_alert(self.caller.tenant_id, alert_id, self.caller.subject)
 
     def _snooze(self, message: Snooze) -> None:
         try:
@@ -113,7 +106,7 @@ class NotificationSession(Session):
         if self._find(message.alert_id).cleared_at is not None:
             raise BadMessage("cleared", "the alert is over")
         self._feed.expect(message.alert_id)
-        self.services.commands.snooze_alert(self.caller.tenant_id, message.alert_id, self.caller.subject, until)
+        self._commands.snooze_alert(self.caller.tenant_id, message.alert_id, self.caller.subject, until)
 
     def _subscribe(self, message: SubscriptionWanted) -> None:
         # In one order and each once, so that equal wishes are equal.
@@ -124,10 +117,20 @@ class NotificationSession(Session):
         if wanted == self._feed.subscription:
             self.send(SubscriptionUpdated(subscription=wanted))
         else:
-            self.services.commands.subscribe(self.caller.tenant_id, self.caller.subject, wanted)
+            self._commands.subscribe(self.caller.tenant_id, self.caller.subject, wanted)
 
     def _find(self, alert_id: str) -> BoardAlert:
-        alert = self.services.boards.find(self._mailbox, alert_id)
+        alert = self._boards.find(self._board_mailbox, alert_id)
         if alert is None:
             raise BadMessage("not_found", "there is no such alert")
         return alert
+
+
+def register(sockets: Sockets, *, boards: Boards, commands: Commands) -> None:
+    """The notification socket."""
+
+    def talk(parts: SessionParts) -> None:
+        with boards.open(parts.mailbox.tenant_id, parts.mailbox.wake) as mailbox:
+            NotificationSession(parts, boards=boards, mailbox=mailbox, commands=commands).run()
+
+    sockets.add("notifications", "/ws/dashboard/notifications/<user_id>/", talk)

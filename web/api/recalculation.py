@@ -15,11 +15,12 @@ from flask import Flask, Request, Response, g, request
 from shared.keys import Keys
 from shared.outcomes import Outcome
 from shared.snapshot import Instant, instant
+from web.access.auth import Auth
+from web.access.limits import Limiter
 from web.http.problems import BadRequest, NotFound, Unavailable
 from web.http.requests import flag, query
 from web.redis.circuit import Circuit
-from web.redis.commands import ComputationFailed
-from web.services import Services
+from web.redis.commands import Commands, ComputationFailed
 
 WAIT_S = 5.0
 ANSWER_KEPT_S = 86_400
@@ -120,18 +121,18 @@ class Answers:
 class Recalculations:
     """The recalculation of one tenant as an HTTP answer."""
 
-    services: Services
+    commands: Commands
     answers: Answers
 
     def answer(self, tenant_id: str, *, wait_s: float) -> Kept:
         """Ask for one and wait for its answer."""
-        return self._answer_of(tenant_id, self.services.commands.recalculate(tenant_id), wait_s=wait_s)
+        return self._answer_of(tenant_id, self.commands.recalculate(tenant_id), wait_s=wait_s)
 
     def answer_once(self, tenant_id: str, key: str, *, wait_s: float) -> Kept:
         """The same, but only once for each key; later requests get the first one's answer."""
         kept = self.answers.find(tenant_id, key)
         if kept is None:
-            kept = self.answers.begin(tenant_id, key, self.services.commands.recalculate(tenant_id))
+            kept = self.answers.begin(tenant_id, key, self.commands.recalculate(tenant_id))
         if kept.status is None:
             try:
                 kept = self._answer_of(tenant_id, kept.task_id, wait_s=wait_s)
@@ -143,7 +144,7 @@ class Recalculations:
 
     def _answer_of(self, tenant_id: str, task_id: str, *, wait_s: float) -> Kept:
         try:
-            found = self.services.commands.outcome(tenant_id, task_id, wait_s=wait_s) if wait_s else None
+            found = self.commands.outcome(tenant_id, task_id, wait_s=wait_s) if wait_s else None
         except ComputationFailed as error:
             raise _failed() from error
         if found is None:
@@ -152,16 +153,15 @@ class Recalculations:
         return Kept(task_id=task_id, status=200, body=_encoder.encode(_recalculated(*found)).decode())
 
 
-def register(app: Flask, services: Services) -> None:
+def register(app: Flask, *, recalculations: Recalculations, auth: Auth, limiter: Limiter) -> None:
     """The one route."""
-    recalculations = Recalculations(services, Answers(services.client, services.keys, services.circuit))
 
     @app.post("/api/dashboard/realtime/recalculate/")
     def recalculate() -> Response:
         wait_s = WAIT_S if flag(query(request, {"wait"}), "wait", default=True) else 0.0
-        caller = services.auth.authenticate(request)
+        caller = auth.authenticate(request)
         key = _idempotency_key(request)
-        g.allowance = services.limiter.hit("recalculations", caller.tenant_id)
+        g.allowance = limiter.hit("recalculations", caller.tenant_id)
         if key is None:
             kept = recalculations.answer(caller.tenant_id, wait_s=wait_s)
         else:

@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import msgspec
 import structlog
-from limits import parse as parse_rate
+from prometheus_client import Counter
 
 from web.access.tokens import Caller
+from web.api.bucket import TokenBucket
 from web.http.clock import from_epoch_s, now
 from web.http.problems import TokenExpired, TokenInvalid
 from web.live.freshness import Staleness
-from web.live.mailbox import Subscription
-from web.services import Services
-from web.transport import websocket
+from web.live.lifetime import Ending, Lifetime
+from web.live.mailbox import Mailbox
+from web.transport.close_codes import NOT_YOURS, OUR_ERROR, RESTARTING, TOKEN_EXPIRED, TOO_MANY, TOO_SLOW, CloseCode
 from web.transport.connection import ClientGone, TooSlow
 from web.transport.messages import BadMessage, DashboardStatus, Error, Ping, Pong, Refresh, TokenRefreshed, parse
 from web.transport.websocket import CloseSocket, Message, WebSocket, text_frame
@@ -29,31 +32,15 @@ log = structlog.get_logger()
 PING_AFTER_S = 20.0
 FORGET_AFTER_S = 38.0
 BAD_IN_A_ROW = 3
-# How soon a token that was revoked ends the sockets that it opened.
-REVOCATION_CHECK_S = 20.0
 
-
-class TokenBucket:
-    """Messages of one socket: `burst` at once, then `rate` on average."""
-
-    __slots__ = ("_burst", "_left", "_per_s", "_seen_at")
-
-    def __init__(self, rate: str, burst: int) -> None:
-        item = parse_rate(rate)
-        self._per_s = item.amount / item.get_expiry()
-        self._burst = float(burst)
-        self._left = float(burst)
-        self._seen_at = time.monotonic()
-
-    def take(self) -> bool:
-        """One token; false when there is none."""
-        moment = time.monotonic()
-        self._left = min(self._burst, self._left + (moment - self._seen_at) * self._per_s)
-        self._seen_at = moment
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
+# What a socket is told when its client must go.
+ENDINGS: Mapping[Ending, tuple[CloseCode, str]] = {
+    Ending.RESTARTING: (RESTARTING, "server restarting"),
+    Ending.TENANT_GONE: (NOT_YOURS, "no such tenant"),
+    Ending.TOKEN_EXPIRED: (TOKEN_EXPIRED, "token expired"),
+    Ending.TOKEN_REVOKED: (TOKEN_EXPIRED, "token revoked"),
+    Ending.TOO_SLOW: (TOO_SLOW, "too slow"),
+}
 
 
 def status(staleness: Staleness) -> DashboardStatus:
@@ -62,21 +49,39 @@ def status(staleness: Staleness) -> DashboardStatus:
     return DashboardStatus(stale=staleness.stale, since=since, reason=staleness.reason)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionParts:
+    """What every session is made of. `verify` checks the token of a Refresh; `closes` counts by close code."""
+
+    socket: WebSocket
+    mailbox: Mailbox
+    lifetime: Lifetime
+    bucket: TokenBucket
+    verify: Callable[[str], Caller]
+    closes: Counter
+
+
 class Session(ABC):
     """Subclasses say what the conversation is about; `run` returns when the socket is closed."""
 
     kind: ClassVar[Any]
     """Union of the client messages that this socket understands; Ping and Refresh are answered here."""
 
-    def __init__(self, socket: WebSocket, subscription: Subscription, caller: Caller, services: Services) -> None:
-        self.socket = socket
-        self.subscription = subscription
-        self.caller = caller
-        self.services = services
-        self._bucket = TokenBucket(services.settings.rate_messages, services.settings.message_burst)
+    def __init__(self, parts: SessionParts) -> None:
+        self.socket = parts.socket
+        self.mailbox = parts.mailbox
+        self._lifetime = parts.lifetime
+        self._bucket = parts.bucket
+        self._verify = parts.verify
+        self._closes = parts.closes
         self._bad_in_a_row = 0
-        self._alive_at = self._revocation_checked_at = time.monotonic()
+        self._alive_at = time.monotonic()
         self._pinged = False
+
+    @property
+    def caller(self) -> Caller:
+        """Who is at the other end, by the newest token."""
+        return self._lifetime.caller
 
     @abstractmethod
     def open(self) -> None:
@@ -97,51 +102,42 @@ class Session(ABC):
     def run(self) -> None:
         """Serve the client until one side ends it."""
         try:
-            self.open()
-            while True:
-                self.socket.connection.wait(self._sleep_s())
-                self._check_end()
-                self._read()
-                self.deliver()
+            self._close(_told(self._converse()))
         except ClientGone:
             return
         except TooSlow:
-            # A restart does not wait for a slow reader, but is not held against it either.
-            draining = self.services.hub.draining
-            self._close(
-                *((websocket.RESTARTING, "server restarting") if draining else (websocket.TOO_SLOW, "too slow"))
-            )
+            self._close(_told(self._lifetime.ending_of_slow_reader()))
         except CloseSocket as end:
-            self._close(end.code, end.reason)
+            self._close(end)
         except Exception:
             # Whatever it was, an HTTP error page must not be written into the socket.
             log.exception("socket_failed")
-            self._close(websocket.OUR_ERROR, "internal error")
+            self._close(CloseSocket(OUR_ERROR, "internal error"))
 
     def send(self, message: msgspec.Struct) -> None:
         """One message to the client."""
         self.socket.send(text_frame(msgspec.json.encode(message)))
 
-    def _close(self, code: int, reason: str) -> None:
-        self.services.metrics.socket_closes.labels(str(int(code))).inc()
-        self.socket.close(code, reason)
+    def _converse(self) -> Ending:
+        self.open()
+        while True:
+            self.socket.connection.wait(self._sleep_s())
+            if (ending := self._lifetime.ending()) is not None:
+                return ending
+            self._check_presence()
+            self._read()
+            self.deliver()
+
+    def _close(self, end: CloseSocket) -> None:
+        self._closes.labels(str(end.code)).inc()
+        self.socket.close(end.code, end.reason)
 
     def _sleep_s(self) -> float:
         alive_s = time.monotonic() - self._alive_at
         silence_s = (FORGET_AFTER_S if self._pinged else PING_AFTER_S) - alive_s
-        return max(0.0, min(silence_s, self.caller.expires_at - time.time(), self.due_in_s()))
+        return max(0.0, min(silence_s, self._lifetime.left_s, self.due_in_s()))
 
-    def _check_end(self) -> None:
-        if self.services.hub.draining:
-            raise CloseSocket(websocket.RESTARTING, "server restarting")
-        if self.subscription.ended:
-            raise CloseSocket(websocket.NOT_YOURS, "no such tenant")
-        if time.time() >= self.caller.expires_at:
-            raise CloseSocket(websocket.TOKEN_EXPIRED, "token expired")
-        if time.monotonic() - self._revocation_checked_at >= REVOCATION_CHECK_S:
-            self._revocation_checked_at = time.monotonic()
-            if self.services.auth.is_revoked(self.caller):
-                raise CloseSocket(websocket.TOKEN_EXPIRED, "token revoked")
+    def _check_presence(self) -> None:
         silent_s = time.monotonic() - self._alive_at
         if silent_s >= FORGET_AFTER_S:
             self.socket.connection.abort()
@@ -155,7 +151,7 @@ class Session(ABC):
             self._alive_at = time.monotonic()
             self._pinged = False
             if not self._bucket.take():
-                raise CloseSocket(websocket.TOO_MANY, "too many messages")
+                raise CloseSocket(TOO_MANY, "too many messages")
             if message is not None:
                 self._handle(message)
 
@@ -172,18 +168,22 @@ class Session(ABC):
             self._bad_in_a_row += 1
             self.send(Error(code=error.code, message=error.message))
             if self._bad_in_a_row >= BAD_IN_A_ROW:
-                raise CloseSocket(websocket.TOO_MANY, "too many bad messages") from error
+                raise CloseSocket(TOO_MANY, "too many bad messages") from error
         else:
             self._bad_in_a_row = 0
 
     def _refresh(self, token: str) -> None:
         try:
-            caller = self.services.auth.verify(token)
+            caller = self._verify(token)
         except TokenExpired as error:
-            raise CloseSocket(websocket.TOKEN_EXPIRED, "token expired") from error
+            raise _told(Ending.TOKEN_EXPIRED) from error
         except TokenInvalid as error:
             raise BadMessage(error.code, error.detail) from error
         if (caller.tenant_id, caller.subject) != (self.caller.tenant_id, self.caller.subject):
-            raise CloseSocket(websocket.NOT_YOURS, "another subject")
-        self.caller = caller
+            raise CloseSocket(NOT_YOURS, "another subject")
+        self._lifetime.renew(caller)
         self.send(TokenRefreshed(expires_at=from_epoch_s(caller.expires_at)))
+
+
+def _told(ending: Ending) -> CloseSocket:
+    return CloseSocket(*ENDINGS[ending])

@@ -1,4 +1,4 @@
-"""The sockets' routes, and /ws/dashboard/{user_id}/: snapshots as they change, and the client's wishes. Source: SPEC 7."""
+"""The sockets' routes: what is refused is refused before the upgrade, as plain HTTP. And /ws/dashboard/{user_id}/. SPEC 7."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, g, request
 from flask_sock import Sock
+from prometheus_client import Counter
 from simple_websocket import Server
 
-from web.access.auth import TICKET_PARAMETER
-from web.access.tokens import Caller
-from web.alerts.socket import NotificationSession
+from shared.settings import Intervals, Settings
+from web.access.auth import TICKET_PARAMETER, Auth
 from web.api.admission import Admission, Doorkeeper
-from web.api.session import Session, status
-from web.api.snapshot import Snapshots
+from web.api.bucket import TokenBucket
+from web.api.session import Session, SessionParts, status
 from web.http import problems
 from web.http.clock import now
 from web.http.problems import BadRequest
 from web.http.requests import query
-from web.live.mailbox import Subscription, Update
-from web.services import Services
+from web.live.hub import Hub
+from web.live.lifetime import Lifetime
+from web.live.mailbox import Mailbox, Update
+from web.live.snapshots import Snapshots
 from web.transport.connection import Connection
 from web.transport.messages import (
     BadMessage,
@@ -38,17 +40,95 @@ from web.transport.websocket import SOCK_SERVER_OPTIONS, WebSocket
 
 _VERSION = "13"
 
+Talk = Callable[[SessionParts], None]
+"""Serves one socket from its opening to its end."""
+
+
+class Sockets:
+    """Adds routes of sockets; `register` comes after the last one."""
+
+    def __init__(
+        self,
+        *,
+        doorkeeper: Doorkeeper,
+        hub: Hub,
+        snapshots: Snapshots,
+        auth: Auth,
+        settings: Settings,
+        closes: Counter,
+    ) -> None:
+        """`closes` counts by close code."""
+        self._doorkeeper = doorkeeper
+        self._hub = hub
+        self._snapshots = snapshots
+        self._auth = auth
+        self._settings = settings
+        self._closes = closes
+        self._sock = Sock()
+        self._blueprint = Blueprint("sockets", __name__)
+        self._blueprint.before_request(self._admit)
+        self._blueprint.teardown_request(_leave)
+
+    def add(self, name: str, rule: str, talk: Talk) -> None:
+        """A route under /ws/ whose `user_id` is the tenant."""
+
+        def serve(server: Server, user_id: str) -> None:
+            admission: Admission = g.admission
+            with self._snapshots.open(user_id) as mailbox:
+                self._serve(server, mailbox, admission, talk)
+
+        serve.__name__ = name
+        self._sock.route(rule, bp=self._blueprint)(serve)
+
+    def register(self, app: Flask) -> None:
+        """Let the app have the routes."""
+        app.config["SOCK_SERVER_OPTIONS"] = SOCK_SERVER_OPTIONS
+        app.register_blueprint(self._blueprint)
+
+    def _admit(self) -> Response | None:
+        query(request, (TICKET_PARAMETER,))
+        if (refusal := _check_handshake()) is not None:
+            return refusal
+        g.admission = self._doorkeeper.admit("socket", user_id=(request.view_args or {}).get("user_id"))
+        return None
+
+    def _serve(self, server: Server, mailbox: Mailbox, admission: Admission, talk: Talk) -> None:
+        connection = Connection(server.sock, mailbox.wake, hurry=self._hub.is_draining)
+        # From here on flask-sock and simple-websocket have nothing to say: `connected` would have them write.
+        server.connected = False
+        # What only the handshake needed would be kept as long as the socket: some 7 kB of each.
+        server.ws = None
+        request.environ.clear()
+        lifetime = Lifetime(
+            admission.caller,
+            is_draining=self._hub.is_draining,
+            is_gone=lambda: mailbox.is_tenant_gone,
+            is_revoked=self._auth.is_revoked,
+        )
+        parts = SessionParts(
+            socket=WebSocket(connection),
+            mailbox=mailbox,
+            lifetime=lifetime,
+            bucket=TokenBucket(self._settings.rate_messages, self._settings.message_burst),
+            verify=self._auth.verify,
+            closes=self._closes,
+        )
+        try:
+            talk(parts)
+        finally:
+            connection.release()
+
 
 class DashboardSession(Session):
     """Sends the newest snapshot at once, at every change, and `update_interval` seconds after the last at the latest."""
 
     kind = DashboardMessage
 
-    def __init__(self, socket: WebSocket, subscription: Subscription, caller: Caller, services: Services) -> None:
-        super().__init__(socket, subscription, caller, services)
-        self._bounds = services.settings.intervals
-        self._sent = services.metrics.updates.labels("socket")
-        self._interval_s = self._bounds.default_s
+    def __init__(self, parts: SessionParts, *, bounds: Intervals, sent: Counter) -> None:
+        super().__init__(parts)
+        self._bounds = bounds
+        self._sent = sent
+        self._interval_s = bounds.default_s
         self._sent_at = time.monotonic()
 
     def open(self) -> None:
@@ -59,12 +139,12 @@ class DashboardSession(Session):
 
     def answer(self, message: Any) -> None:
         if isinstance(message, RequestUpdate):
-            self.subscription.request()
+            self.mailbox.request()
         elif isinstance(message, Configure):
             self._configure(message.config.update_interval)
 
     def deliver(self) -> None:
-        while (news := self.subscription.take()) is not None:
+        while (news := self.mailbox.take()) is not None:
             if isinstance(news, Update):
                 self.socket.send(news.frame)
                 self._sent.inc()
@@ -74,7 +154,7 @@ class DashboardSession(Session):
         if self.due_in_s() <= 0:
             # The answer comes through the mailbox, or when Redis is back; asking again before that gains nothing.
             self._sent_at = time.monotonic()
-            self.subscription.request()
+            self.mailbox.request()
 
     def due_in_s(self) -> float:
         return self._sent_at + self._interval_s - time.monotonic()
@@ -86,60 +166,18 @@ class DashboardSession(Session):
         self.send(ConfigurationUpdated(config=Config(update_interval=interval_s)))
 
 
-def register(app: Flask, services: Services, snapshots: Snapshots) -> None:
-    """The sockets' routes. What is refused is refused before the upgrade, as plain HTTP."""
-    app.config["SOCK_SERVER_OPTIONS"] = SOCK_SERVER_OPTIONS
-    doorkeeper = Doorkeeper(services, snapshots)
-    blueprint = Blueprint("sockets", __name__)
-    sock = Sock()
+def register(sockets: Sockets, *, intervals: Intervals, sent: Counter) -> None:
+    """The dashboard's socket. `sent` counts snapshots."""
+    sockets.add(
+        "dashboard",
+        "/ws/dashboard/<user_id>/",
+        lambda parts: DashboardSession(parts, bounds=intervals, sent=sent).run(),
+    )
 
-    @blueprint.before_request
-    def admit() -> Response | None:
-        query(request, (TICKET_PARAMETER,))
-        if (refusal := _check_handshake()) is not None:
-            return refusal
-        g.admission = doorkeeper.admit("socket", user_id=(request.view_args or {}).get("user_id"))
-        return None
 
-    @blueprint.teardown_request
-    def leave(_: BaseException | None) -> None:
-        if "admission" in g:
-            g.admission.lease.release()
-
-    @sock.route("/ws/dashboard/<user_id>/", bp=blueprint)  # type: ignore[untyped-decorator]
-    def dashboard(server: Server, user_id: str) -> None:
-        admission: Admission = g.admission
-        with services.hub.subscribe(user_id) as subscription:
-            serve(
-                server, subscription, lambda socket: DashboardSession(socket, subscription, admission.caller, services)
-            )
-
-    @sock.route("/ws/dashboard/notifications/<user_id>/", bp=blueprint)  # type: ignore[untyped-decorator]
-    def notifications(server: Server, user_id: str) -> None:
-        admission: Admission = g.admission
-        with (
-            services.hub.subscribe(user_id) as subscription,
-            services.boards.open(user_id, subscription.wake) as mailbox,
-        ):
-            serve(
-                server,
-                subscription,
-                lambda socket: NotificationSession(socket, subscription, admission.caller, services, mailbox=mailbox),
-            )
-
-    def serve(server: Server, subscription: Subscription, session: Callable[[WebSocket], Session]) -> None:
-        connection = Connection(server.sock, subscription.wake, hurry=lambda: services.hub.draining)
-        # From here on flask-sock and simple-websocket have nothing to say: `connected` would have them write.
-        server.connected = False
-        # What only the handshake needed would be kept as long as the socket: some 7 kB of each.
-        server.ws = None
-        request.environ.clear()
-        try:
-            session(WebSocket(connection)).run()
-        finally:
-            connection.release()
-
-    app.register_blueprint(blueprint)
+def _leave(_: BaseException | None) -> None:
+    if "admission" in g:
+        g.admission.slot.release()
 
 
 def _check_handshake() -> Response | None:

@@ -2,38 +2,44 @@
 
 from __future__ import annotations
 
-import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-import msgspec
 from flask import Flask, Response, request
+from prometheus_client import Counter
 
 from shared.settings import Intervals
 from shared.versions import Version
-from web.access.auth import TICKET_PARAMETER
-from web.access.tokens import Caller
+from web.access.auth import TICKET_PARAMETER, Auth
 from web.api.admission import Doorkeeper
-from web.api.snapshot import Snapshots
 from web.http.clock import from_epoch_s, now
 from web.http.requests import query, whole_number
 from web.live.freshness import Staleness
-from web.live.mailbox import Subscription, Update
-from web.services import Services
-from web.transport.connection import ClientGone, Connection, TooSlow
+from web.live.hub import Hub
+from web.live.lifetime import Ending, Lifetime
+from web.live.mailbox import Mailbox, Update
+from web.live.snapshots import Snapshots
+from web.transport import sse
+from web.transport.connection import Connection
 from web.transport.messages import StreamConnection, StreamEnd, StreamStatus
+from web.transport.sse import EventStream
 
 HEARTBEAT_S = 15.0
 MAX_UPDATES = 1000
 DEFAULT_UPDATES = 100
 # A client that has seen more than the store holds waits so long for a new epoch before it gets what there is.
 DOUBT_S = 2.0
-REVOCATION_CHECK_S = 20.0
-_HEARTBEAT = b": heartbeat\n\n"
 
 End = Literal["max_updates", "token_expired", "restarting", "gone"]
+# A reader that is too slow is told nothing: it does not read.
+_ENDS: Mapping[Ending, End] = {
+    Ending.RESTARTING: "restarting",
+    Ending.TENANT_GONE: "gone",
+    Ending.TOKEN_EXPIRED: "token_expired",
+    Ending.TOKEN_REVOKED: "token_expired",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,101 +51,83 @@ class Wishes:
     last_seen: Version | None
 
 
-class Stream:
+class StreamSession:
     """The events of one client; `events` ends when the stream does."""
 
     def __init__(
         self,
-        subscription: Subscription,
-        connection: Connection,
-        caller: Caller,
+        mailbox: Mailbox,
+        stream: EventStream,
+        lifetime: Lifetime,
         wishes: Wishes,
-        services: Services,
+        *,
+        snapshots: Snapshots,
+        sent: Counter,
     ) -> None:
-        self._subscription = subscription
-        self._connection = connection
-        self._caller = caller
+        """`sent` counts the snapshots."""
+        self._mailbox = mailbox
+        self._stream = stream
+        self._lifetime = lifetime
         self._wishes = wishes
-        self._hub = services.hub
-        self._auth = services.auth
-        self._sent = services.metrics.updates.labels("stream")
+        self._snapshots = snapshots
+        self._sent = sent
         self._sequence = 0
         self._seen = wishes.last_seen
         self._doubt_until: float | None = None
-        self._sent_at = self._written_at = self._revocation_checked_at = time.monotonic()
+        self._sent_at = time.monotonic()
 
     def events(self) -> Iterator[bytes]:
-        """Each event when it is due and the client has room for it. A client that left or does not read ends it."""
-        try:
-            for event in self._events():
-                yield from self._connection.pieces(event)
-                self._written_at = time.monotonic()
-        except ClientGone:
-            return
-        except TooSlow:
-            self._connection.abort()
-
-    def _events(self) -> Iterator[bytes]:
-        yield _event(
+        """Each event when it is due, the last one says why it is the last."""
+        yield sse.event(
             StreamConnection(
-                user_id=self._caller.tenant_id,
+                user_id=self._mailbox.tenant_id,
                 interval=self._wishes.interval_s,
                 max_updates=self._wishes.max_updates,
                 timestamp=now(),
             ),
-            retry_ms=_retry_ms(),
+            retry_ms=sse.retry_ms(),
         )
         while (end := self._end()) is None:
-            news = self._subscription.take()
+            news = self._mailbox.take()
             if isinstance(news, Update):
                 if not self._to_skip(news.version):
                     yield self._update(news)
             elif news is not None:
-                yield _event(_status(news))
+                yield sse.event(_status(news))
             else:
                 yield from self._idle()
-        yield _event(StreamEnd(reason=end, sequence=self._sequence), retry_ms=_retry_ms())
+        yield sse.event(StreamEnd(reason=end, sequence=self._sequence), retry_ms=sse.retry_ms())
 
     def _idle(self) -> Iterator[bytes]:
         """Nothing waits: sleep until something does, and do what its time has come for."""
         moment = time.monotonic()
-        beat_in_s = self._written_at + HEARTBEAT_S - moment
+        beat_in_s = self._stream.written_at + HEARTBEAT_S - moment
         due_in_s = self._sent_at + self._wishes.interval_s - moment
-        expiry_in_s = self._caller.expires_at - time.time()
         doubt_in_s = HEARTBEAT_S if self._doubt_until is None else self._doubt_until - moment
         if due_in_s <= 0 or doubt_in_s <= 0:
             self._sent_at = moment
             self._seen = self._doubt_until = None
-            self._subscription.request()
+            self._mailbox.request()
         elif beat_in_s <= 0:
-            yield _HEARTBEAT
+            yield sse.HEARTBEAT
         else:
-            self._connection.wait(max(0.0, min(beat_in_s, due_in_s, expiry_in_s, doubt_in_s)))
-            if self._connection.left():
-                raise ClientGone
+            self._stream.wait(min(beat_in_s, due_in_s, self._lifetime.left_s, doubt_in_s))
 
     def _end(self) -> End | None:
         if self._sequence >= self._wishes.max_updates:
             return "max_updates"
-        if self._hub.draining:
-            return "restarting"
-        if self._subscription.ended:
-            return "gone"
-        if time.time() >= self._caller.expires_at or self._revoked():
-            return "token_expired"
-        return None
-
-    def _revoked(self) -> bool:
-        if time.monotonic() - self._revocation_checked_at < REVOCATION_CHECK_S:
-            return False
-        self._revocation_checked_at = time.monotonic()
-        return self._auth.is_revoked(self._caller)
+        ending = self._lifetime.ending()
+        return None if ending is None else _ENDS[ending]
 
     def _to_skip(self, version: Version) -> bool:
         """Whether the client, which reconnected, has this one already, or a later one that Redis lost."""
         if self._seen is None or version.replaces(self._seen):
             return False
-        if version != self._seen and self._doubt_until is None and self._hub.doubt(self._caller.tenant_id, self._seen):
+        if (
+            version != self._seen
+            and self._doubt_until is None
+            and self._snapshots.doubt(self._mailbox.tenant_id, self._seen)
+        ):
             self._doubt_until = time.monotonic() + DOUBT_S
         return True
 
@@ -148,21 +136,7 @@ class Stream:
         self._sent.inc()
         self._seen = self._doubt_until = None
         self._sent_at = time.monotonic()
-        return b'id: %s\ndata: {"type":"dashboard_update","sequence":%d,%s\n\n' % (
-            str(update.version).encode(),
-            self._sequence,
-            update.body[1:],
-        )
-
-
-def _event(message: msgspec.Struct, *, retry_ms: int | None = None) -> bytes:
-    retry = b"" if retry_ms is None else b"retry: %d\n" % retry_ms
-    return b"%sdata: %s\n\n" % (retry, msgspec.json.encode(message))
-
-
-def _retry_ms() -> int:
-    """Spread, so that the clients of a restarted server do not come back all at once."""
-    return random.randint(1000, 3000)  # noqa: S311 - spreads reconnects, guards nothing
+        return sse.numbered_event(str(update.version), b"dashboard_update", self._sequence, update.body)
 
 
 def _status(staleness: Staleness) -> StreamStatus:
@@ -181,23 +155,36 @@ def _wishes(intervals: Intervals) -> Wishes:
     )
 
 
-def register(app: Flask, services: Services, snapshots: Snapshots) -> None:
-    """The stream's route."""
-    doorkeeper = Doorkeeper(services, snapshots)
+def register(
+    app: Flask,
+    *,
+    doorkeeper: Doorkeeper,
+    hub: Hub,
+    snapshots: Snapshots,
+    auth: Auth,
+    intervals: Intervals,
+    sent: Counter,
+) -> None:
+    """The stream's route. `sent` counts snapshots."""
 
     @app.get("/api/dashboard/streaming/aggregate/")
     def stream() -> Response:
-        wishes = _wishes(services.settings.intervals)
+        wishes = _wishes(intervals)
         client = request.environ["gunicorn.socket"]
         admission = doorkeeper.admit("stream")
-        subscription = services.hub.subscribe(admission.caller.tenant_id)
-        connection = Connection(client, subscription.wake, hurry=lambda: services.hub.draining)
-        # gunicorn writes the chunks; `pieces` sees to it that it does not block on them.
-        connection.lend()
-        served = Stream(subscription, connection, admission.caller, wishes, services)
-        response = Response(served.events(), content_type="text/event-stream; charset=utf-8")
+        mailbox = snapshots.open(admission.caller.tenant_id)
+        connection = Connection(client, mailbox.wake, hurry=hub.is_draining)
+        lifetime = Lifetime(
+            admission.caller,
+            is_draining=hub.is_draining,
+            is_gone=lambda: mailbox.is_tenant_gone,
+            is_revoked=auth.is_revoked,
+        )
+        served = EventStream(connection)
+        session = StreamSession(mailbox, served, lifetime, wishes, snapshots=snapshots, sent=sent)
+        response = Response(served.send(session.events()), content_type="text/event-stream; charset=utf-8")
         response.headers["Cache-Control"] = "no-store"
         response.headers["X-Accel-Buffering"] = "no"
-        for free in (admission.lease.release, subscription.close, connection.release):
+        for free in (admission.slot.release, mailbox.close, connection.release):
             response.call_on_close(free)
         return response

@@ -7,9 +7,11 @@ from urllib.parse import unquote
 import msgspec
 from flask import Flask, Request, Response, g, request
 
+from web.access.auth import Auth
+from web.access.limits import Limiter
+from web.access.tickets import Tickets
 from web.http.problems import BadRequest
 from web.http.requests import query
-from web.services import Services
 
 _STREAM = "/api/dashboard/streaming/aggregate/"
 
@@ -33,20 +35,20 @@ def paths_of(tenant_id: str) -> tuple[str, ...]:
     return (_STREAM, f"/ws/dashboard/{tenant_id}/", f"/ws/dashboard/notifications/{tenant_id}/")
 
 
-def register(app: Flask, services: Services) -> None:
+def register(app: Flask, *, tickets: Tickets, auth: Auth, limiter: Limiter) -> None:
     """The one route."""
 
     @app.post("/api/dashboard/tickets/")
     def issue_ticket() -> Response:
         query(request)
-        caller = services.auth.authenticate(request)
-        g.allowance = services.limiter.hit("requests", caller.tenant_id)
+        caller = auth.authenticate(request)
+        g.allowance = limiter.hit("requests", caller.tenant_id)
         wanted = _wanted(request)
         # Addresses are compared decoded, as the router sees them.
         path = unquote(wanted.path)
         if path not in paths_of(caller.tenant_id):
             raise BadRequest("path must be that of the stream or of one of your own sockets.", code="bad_path")
-        ticket, lives_s = services.tickets.issue(caller, path)
+        ticket, lives_s = tickets.issue(caller, path)
         body = TicketIssued(ticket=ticket, path=wanted.path, expires_in=lives_s)
         response = Response(msgspec.json.encode(body), status=201, content_type="application/json")
         response.headers["Cache-Control"] = "no-store"

@@ -4,80 +4,70 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from gevent.event import Event
 
 from shared.snapshot import serve
 from shared.versions import Version
 from web.live.freshness import Staleness
-from web.transport.websocket import payload_start, text_frame
+from web.transport.websocket import text_frame
 
 _OPEN = b'{"type":"dashboard.update","data":'
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Update:
-    """One snapshot ready to be sent, encoded once per process: sockets share `frame`, a stream's event is cut from it."""
+    """One stored body of a version as clients get it. Each form is made once, when the first client needs it."""
 
     version: Version
     stale: bool
-    frame: bytes
-    fields_at: int
-
-    @classmethod
-    def of(cls, snapshot: bytes, version: Version, *, stale: bool) -> Update:
-        """From the stored bytes of a snapshot."""
-        frame = text_frame(_OPEN + serve(snapshot, version=str(version), stale=stale) + b"}")
-        return cls(version, stale, frame, len(frame) - len(snapshot))
+    stored: bytes
+    """As the store holds it, without version and stale."""
 
     def marked(self, *, stale: bool) -> Update:
-        """The same snapshot with `stale` as it is now."""
-        if stale == self.stale:
-            return self
-        return Update.of(self.stored, self.version, stale=stale)
+        """The same with `stale` as it is now."""
+        return self if stale == self.stale else Update(self.version, stale, self.stored)
 
-    @property
-    def stored(self) -> bytes:
-        """The snapshot as the store holds it, without version and stale."""
-        return b"{" + self.frame[self.fields_at : -1]
-
-    @property
+    @cached_property
     def body(self) -> bytes:
-        """The snapshot as REST serves it: one JSON object."""
-        return self.frame[payload_start(self.frame) + len(_OPEN) : -1]
+        """As REST serves it: one JSON object. A stream puts it into an event."""
+        return serve(self.stored, version=str(self.version), stale=self.stale)
+
+    @cached_property
+    def frame(self) -> bytes:
+        """As every socket sends it: one whole WebSocket frame."""
+        return text_frame(_OPEN + serve(self.stored, version=str(self.version), stale=self.stale) + b"}")
 
 
-class Subscription:
-    """One client's place at the hub. A context manager: leaving it ends the subscription."""
+class Mailbox:
+    """One client's place among those who follow a tenant. A context manager: leaving it closes the mailbox."""
 
-    __slots__ = ("_close", "_request", "_status", "_update", "ended", "tenant_id", "wake", "wanting")
+    __slots__ = ("_close", "_request", "_status", "_update", "is_tenant_gone", "tenant_id", "wake", "wanting")
 
-    def __init__(
-        self, tenant_id: str, *, request: Callable[[Subscription], None], close: Callable[[Subscription], None]
-    ) -> None:
+    def __init__(self, tenant_id: str, *, request: Callable[[Mailbox], None], close: Callable[[Mailbox], None]) -> None:
         self.tenant_id = tenant_id
         self.wake = Event()
         # The next reading is to be delivered even if its version is not new.
         self.wanting = True
-        # The tenant does not exist any more.
-        self.ended = False
+        self.is_tenant_gone = False
         self._update: Update | None = None
         self._status: Staleness | None = None
         self._request = request
         self._close = close
 
-    def __enter__(self) -> Subscription:
+    def __enter__(self) -> Mailbox:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """End the subscription."""
+        """Nothing is put in any more."""
         self._close(self)
 
     def request(self) -> None:
-        """Ask for the newest snapshot as Redis holds it now; it arrives in the mailbox."""
+        """Ask for the newest snapshot as Redis holds it now; it arrives here."""
         self._request(self)
 
     def take(self) -> Update | Staleness | None:
@@ -101,5 +91,5 @@ class Subscription:
 
     def end(self) -> None:
         """Tell the client's session that its tenant is gone."""
-        self.ended = True
+        self.is_tenant_gone = True
         self.wake.set()

@@ -19,7 +19,7 @@ BACKOFF_S = (0.1, 1.0)
 AGAIN_AFTER_S = 1.0
 
 
-class Due:
+class ReadQueue:
     """Calls `read` with tenants that are due. It raises StoreUnavailable when Redis is away; they stay due then."""
 
     def __init__(self, read: Callable[[list[str]], None]) -> None:

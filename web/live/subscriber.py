@@ -31,7 +31,7 @@ class ChannelSilent(DaybookError):
     """Connected, but nothing arrives, not even what this process publishes itself. Connect anew."""
 
 
-class Channel:
+class Subscriber:
     """Calls `heard` for every sign of life, `subscribed` whenever notices may have been missed, `noticed` for each one."""
 
     def __init__(

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import time
-import tomllib
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
+import redis
 from flask import Flask, Response, g, jsonify, request
 
 from shared.errors import StoreUnavailable
+from shared.keys import Keys
+from shared.release import release
 from shared.settings import Thresholds
+from web.access.auth import Auth
+from web.access.limits import Limiter
 from web.http.problems import Unavailable
 from web.http.requests import query
 from web.live.freshness import Freshness
 from web.ops.metrics import CONTENT_TYPE
-from web.services import Services
+from web.redis.circuit import Circuit
 
 Grade = Literal["excellent", "good", "poor", "critical"]
 Status = Literal["healthy", "degraded", "unhealthy"]
@@ -68,28 +73,36 @@ def grade(response_time_ms: float, thresholds: Thresholds) -> Grade:
     return "poor" if response_time_ms < thresholds.poor_ms else "critical"
 
 
-def examine(services: Services) -> Health:
-    """Ask Redis now, and judge the rest by the pulse that it holds."""
-    started = time.perf_counter()
-    try:
-        with services.circuit.guard():
-            found: list[Any] = services.client.mget(services.keys.pulse, services.keys.listener)
-        services.freshness.answered(*found)
-        cache = Component(status="healthy", response_time_ms=_ms_since(started))
-    except StoreUnavailable:
-        cache = Component(status="unhealthy", reason="redis_unavailable")
-    workers, database = _workers_side(services.freshness)
-    components = Components(database=database, cache=cache, aggregation_service=workers)
-    parts = (components.database, components.cache, components.aggregation_service)
-    elapsed_ms = _ms_since(started)
-    return Health(
-        status=max((part.status for part in parts), key=_SEVERITY.index),
-        response_time_ms=elapsed_ms,
-        components=components,
-        performance=Performance(
-            response_time_ms=elapsed_ms, performance_grade=grade(elapsed_ms, services.settings.thresholds)
-        ),
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examiner:
+    """What it takes to say whether all is well."""
+
+    client: redis.Redis
+    keys: Keys
+    circuit: Circuit
+    freshness: Freshness
+    thresholds: Thresholds
+
+    def examine(self) -> Health:
+        """Ask Redis now, and judge the rest by the pulse that it holds."""
+        started = time.perf_counter()
+        try:
+            with self.circuit.guard():
+                found: list[Any] = self.client.mget(self.keys.pulse, self.keys.listener)
+            self.freshness.answered(*found)
+            cache = Component(status="healthy", response_time_ms=_ms_since(started))
+        except StoreUnavailable:
+            cache = Component(status="unhealthy", reason="redis_unavailable")
+        workers, database = _workers_side(self.freshness)
+        components = Components(database=database, cache=cache, aggregation_service=workers)
+        parts = (components.database, components.cache, components.aggregation_service)
+        elapsed_ms = _ms_since(started)
+        return Health(
+            status=max((part.status for part in parts), key=_SEVERITY.index),
+            response_time_ms=elapsed_ms,
+            components=components,
+            performance=Performance(response_time_ms=elapsed_ms, performance_grade=grade(elapsed_ms, self.thresholds)),
+        )
 
 
 def _workers_side(freshness: Freshness) -> tuple[Component, Component]:
@@ -108,16 +121,16 @@ def _ms_since(started: float) -> float:
     return round((time.perf_counter() - started) * 1000, 2)
 
 
-def register(app: Flask, services: Services) -> None:
-    """Health for callers with a token; the rest is open and holds no tenant data."""
+def register(app: Flask, *, examiner: Examiner, exposition: Callable[[], bytes], auth: Auth, limiter: Limiter) -> None:
+    """Health for callers with a token; the rest is open and holds no tenant data. `exposition` makes the metrics."""
     version = release()
 
     @app.get("/api/dashboard/health/")
     def health() -> Response:
         query(request)
-        caller = services.auth.authenticate(request)
-        g.allowance = services.limiter.hit("requests", caller.tenant_id)
-        found = examine(services)
+        caller = auth.authenticate(request)
+        g.allowance = limiter.hit("requests", caller.tenant_id)
+        found = examiner.examine()
         response = Response(
             msgspec.json.encode(found),
             status=503 if found.status == "unhealthy" else 200,
@@ -134,11 +147,11 @@ def register(app: Flask, services: Services) -> None:
 
     @app.get("/readyz")
     def readyz() -> Response:
-        found = examine(services)
+        found = examiner.examine()
         for component in (found.components.cache, found.components.aggregation_service):
             if component.status == "unhealthy":
                 raise Unavailable(f"Not ready: {component.reason}.", code="not_ready")
-        if not services.freshness.channel_alive:
+        if not examiner.freshness.channel_alive:
             raise Unavailable("Not ready: channel_silent.", code="not_ready")
         return jsonify(status="ready")
 
@@ -148,12 +161,4 @@ def register(app: Flask, services: Services) -> None:
 
     @app.get("/metrics")
     def metrics() -> Response:
-        services.metrics.connections.set(len(services.leases))
-        services.metrics.redis_up.set(0 if services.circuit.is_open else 1)
-        return Response(services.metrics.exposition(), content_type=CONTENT_TYPE)
-
-
-def release() -> str:
-    """The release, from the one place that says it."""
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
-    return str(project["project"]["version"])
+        return Response(exposition(), content_type=CONTENT_TYPE)

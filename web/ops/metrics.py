@@ -43,6 +43,12 @@ class Metrics:
             ["source"],
             registry=self.registry,
         )
+        self.replica_reads = Counter(
+            "dashboard_replica_reads_total",
+            "Questions for the newest, by what was asked for (snapshot, board) and whether what was held was it: held, read",
+            ["kind", "found"],
+            registry=self.registry,
+        )
         self.limited = Counter(
             "dashboard_limited_total",
             "Requests refused by a limit, by its code",

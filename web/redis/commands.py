@@ -7,10 +7,9 @@ one connection that is not safe across greenlets.
 from __future__ import annotations
 
 import json
-import time
 import uuid
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import redis
@@ -27,10 +26,10 @@ from shared.outcomes import Outcome, Recalculation
 from shared.settings import Settings
 from shared.versions import Version
 from web.redis.circuit import Circuit
+from web.redis.polling import poll
 
 log = structlog.get_logger()
 
-POLL_S = 0.05
 # Longer than a task may run (20 s): a task that was lost with its worker stops being shared.
 IN_FLIGHT_S = 30
 _BROKER_TIMEOUT_S = 1.0
@@ -86,15 +85,8 @@ class Commands:
 
     def outcome(self, tenant_id: str, task_id: str, *, wait_s: float) -> tuple[Outcome, float] | None:
         """The tenant's outcome and the task's seconds, None if it took longer; raises ComputationFailed."""
-        deadline = time.monotonic() + wait_s
-        while True:
-            with self._circuit.guard():
-                meta = self._client.get(self._result_prefix + task_id)
-            if meta is not None:
-                return _outcome(json.loads(meta), tenant_id)
-            if time.monotonic() >= deadline:
-                return None
-            time.sleep(POLL_S)
+        meta = poll(lambda: self._result(task_id), within_s=wait_s)
+        return None if meta is None else _outcome(json.loads(meta), tenant_id)
 
     def end_epoch(self, tenant_id: str, seen: Version) -> None:
         """Redis holds less of an epoch than a client has seen: have a new one begun."""
@@ -113,6 +105,10 @@ class Commands:
         """Somebody wants to be told of these alerts only."""
         levels, metrics = (None if members is None else list(members) for members in (wanted.levels, wanted.metrics))
         self._send("dashboard.subscribe", [tenant_id, subject, levels, metrics], task_id=str(uuid.uuid4()))
+
+    def _result(self, task_id: str) -> bytes | None:
+        with self._circuit.guard():
+            return cast("bytes | None", self._client.get(self._result_prefix + task_id))
 
     def _send(self, name: str, args: list[Any], *, task_id: str) -> None:
         request_id = structlog.contextvars.get_contextvars().get("request_id")

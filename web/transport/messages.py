@@ -5,13 +5,13 @@ Source: SPEC 6 (stream), SPEC 7 (sockets). Server messages are structs so that t
 
 from __future__ import annotations
 
-import json
 from typing import Any, Literal
 
 import msgspec
 
 from shared.errors import DaybookError
 from shared.snapshot import Instant, Served
+from web.http import strict_json
 
 MAX_DEPTH = 8
 
@@ -151,22 +151,15 @@ def parse(data: bytes, *, is_text: bool, kind: Any) -> Any:
 
 def _load(data: bytes) -> Any:
     try:
-        return json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+        return strict_json.loads(data)
     except RecursionError as error:
         raise BadMessage("too_deep", f"a message nests at most {MAX_DEPTH} levels") from error
+    except strict_json.DuplicateName as error:
+        raise BadMessage("duplicate_key", "a message names each field once") from error
+    except strict_json.NotANumber as error:
+        raise BadMessage("invalid_json", str(error)) from error
     except ValueError as error:
         raise BadMessage("invalid_json", "the message is not valid JSON") from error
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    body = dict(pairs)
-    if len(body) != len(pairs):
-        raise BadMessage("duplicate_key", "a message names each field once")
-    return body
-
-
-def _no_constant(name: str) -> None:
-    raise BadMessage("invalid_json", f"{name} is not valid JSON")
 
 
 def _deeper_than(limit: int, value: Any) -> bool:

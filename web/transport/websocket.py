@@ -22,26 +22,21 @@ from wsproto.frame_protocol import (
 )
 
 from shared.errors import DaybookError
+from web.transport.close_codes import CloseCode
 from web.transport.connection import ClientGone, Connection
 
 MAX_MESSAGE_BYTES = 64 * 1024
 # A message may come in pieces, but not in so many that counting them is the work.
 MAX_FRAGMENTS = 1024
 
-RESTARTING = 1012
-TOKEN_EXPIRED = 4401
-NOT_YOURS = 4403
-TOO_SLOW = 4408
-TOO_MANY = 4429
-OUR_ERROR = 1011
-
 
 class CloseSocket(DaybookError):
     """The conversation is over: close the socket with `code` (SPEC 7 lists what each one asks of the client)."""
 
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(f"{code} {reason}")
-        self.code = code
+    def __init__(self, code: CloseCode | int, reason: str) -> None:
+        """`code` is one of ours, or one that RFC 6455 has for a violation of it."""
+        self.code = code.code if isinstance(code, CloseCode) else int(code)
+        super().__init__(f"{self.code} {reason}")
         self.reason = reason
 
 
@@ -90,11 +85,6 @@ def text_frame(payload: bytes) -> bytes:
     if length < 65536:
         return struct.pack("!BBH", 0x81, 126, length) + payload
     return struct.pack("!BBQ", 0x81, 127, length) + payload
-
-
-def payload_start(frame: bytes) -> int:
-    """Where the payload of a frame made by `text_frame` begins."""
-    return {126: 4, 127: 10}.get(frame[1], 2)
 
 
 class Message(NamedTuple):

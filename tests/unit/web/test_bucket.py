@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from web.api import session as module
-from web.api.session import TokenBucket
+from web.api import bucket as module
+from web.api.bucket import TokenBucket
 
 
 class Clock:

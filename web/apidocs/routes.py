@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import functools
-import json
 from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, request
 
+from shared.settings import Settings
 from web.apidocs.asyncapi import asyncapi_document
 from web.apidocs.openapi import openapi_document
-from web.page.pages import TYPES, Asset, content_security_policy, sender
-from web.services import Services
+from web.http import strict_json
+from web.page.assets import TYPES, Asset, content_security_policy, sender
 
 PAGE = Path(__file__).parent / "page"
 
 
-def register(app: Flask, services: Services) -> None:
+def register(app: Flask, *, settings: Settings) -> None:
     """The last routes: the OpenAPI document holds every one, these included."""
-    settings = services.settings
     send = sender(_assets(), content_security_policy(settings))
 
     @functools.cache
@@ -40,7 +39,7 @@ def _assets() -> dict[str, Asset]:
 
 
 def _encoded(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, ensure_ascii=False).encode()
+    return strict_json.dumps(document)
 
 
 def _json(body: bytes) -> Response:
