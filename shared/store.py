@@ -178,9 +178,10 @@ class SnapshotReader:
         """What Redis holds of the tenant; ABSENT when nothing."""
         return self.read_many([tenant_id])[0]
 
-    def read_many(self, tenant_ids: Sequence[str], *, overview: bool = True) -> list[Stored]:
-        """The same for many tenants in one round trip, in the order asked; without the overviews if not wanted."""
-        fields = _FIELDS if overview else tuple(name for name in _FIELDS if name != "overview")
+    def read_many(self, tenant_ids: Sequence[str], *, snapshot: bool = True, overview: bool = True) -> list[Stored]:
+        """The same for many tenants in one round trip, in the order asked; without the bodies that are not wanted."""
+        unwanted = {name for name, wanted in (("snapshot", snapshot), ("overview", overview)) if not wanted}
+        fields = tuple(name for name in _FIELDS if name not in unwanted)
         try:
             with self._client.pipeline(transaction=False) as pipe:
                 for tenant_id in tenant_ids:
@@ -279,7 +280,7 @@ def _stored(row: dict[str, bytes | None]) -> Stored:
     as_of, failing, failing_since = row["as_of"], row["failing"], row["failing_since"]
     return Stored(
         version=_version(row["epoch"], row["revision"]),
-        snapshot=row["snapshot"],
+        snapshot=row.get("snapshot"),
         overview=row.get("overview"),
         as_of_ms=int(as_of) if as_of else None,
         failing=failing.decode() if failing else None,

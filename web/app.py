@@ -4,53 +4,35 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any
 
-import redis
 import structlog
 from flask import Flask, Response, g, request
-from flask.json.provider import DefaultJSONProvider
 
-from shared.alert_store import AlertReader
 from shared.errors import ConfigError
-from shared.keys import Keys
 from shared.logs import configure_logging
-from shared.redis_client import connect
 from shared.settings import Settings
-from shared.store import SnapshotReader
-from web import alerts, cors, health, pages, problems, recalculation, snapshots, sockets, streams, ticket_office
-from web.apidocs import served
-from web.auth import Auth
-from web.boards import Boards
-from web.circuit import Circuit
-from web.commands import Commands
-from web.freshness import Freshness
-from web.hub import Hub
-from web.leases import Leases
-from web.limits import Limiter
-from web.metrics import Metrics
-from web.requests import MAX_BODY_BYTES, check_envelope
-from web.services import Services
-from web.snapshots import Snapshots
-from web.tickets import Tickets
-from web.tokens import Tokens
-from web.worker_metrics import WorkerMetrics
+from web.alerts import routes as alerts
+from web.alerts import socket as notifications
+from web.api import recalculation, snapshot, socket, stream, tickets
+from web.api.admission import Doorkeeper
+from web.api.recalculation import Answers, Recalculations
+from web.api.snapshot import SnapshotFinder
+from web.api.socket import Sockets
+from web.apidocs import routes as apidocs
+from web.http import cors, problems
+from web.http.requests import MAX_BODY_BYTES, check_envelope
+from web.http.strict_json import StrictJson
+from web.ops import health
+from web.ops.health import Examiner
+from web.page import pages
+from web.services import Services, make_services
 
 log = structlog.get_logger()
 
-# A frozen Redis costs a request this once; then the circuit answers for it.
-REDIS_TIMEOUT_S = 0.6
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not bound to
 # Asked for every few seconds by machines; a line for each would drown the others.
 _QUIET = frozenset({"/livez", "/readyz", "/metrics"})
-
-
-class StrictJson(DefaultJSONProvider):
-    """JSON that every reader can read: no NaN, no Infinity."""
-
-    def dumps(self, obj: Any, **kwargs: Any) -> str:
-        return super().dumps(obj, allow_nan=False, **kwargs)
 
 
 def create_app_from_env() -> Flask:
@@ -66,13 +48,7 @@ def create_app_from_env() -> Flask:
     return app
 
 
-def create_app(
-    settings: Settings,
-    *,
-    client: redis.Redis | None = None,
-    reader: SnapshotReader | None = None,
-    hub: Hub | None = None,
-) -> Flask:
+def create_app(settings: Settings) -> Flask:
     """The web process: routes over one set of services."""
     app = Flask(__name__, static_folder=None)
     app.json = StrictJson(app)
@@ -80,55 +56,69 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    services = _services(app, settings, client=client, reader=reader, hub=hub)
+    services = make_services(app, settings)
     app.extensions["daybook"] = services
     problems.register(app)
     _watch_requests(app, services)
     cors.register(app, settings)
-    for part in (recalculation, health, pages, ticket_office):
-        part.register(app, services)
-    found = Snapshots(services)
-    for live_part in (snapshots, streams, sockets, alerts):
-        live_part.register(app, services, found)
-    served.register(app, services)
+    _register_operations(app, services)
+    _register_dashboard(app, services)
+    pages.register(app, settings=settings, auth=services.auth)
+    # The last one: the OpenAPI document holds every route.
+    apidocs.register(app, settings=settings)
     return app
 
 
-def _services(
-    app: Flask,
-    settings: Settings,
-    *,
-    client: redis.Redis | None,
-    reader: SnapshotReader | None,
-    hub: Hub | None,
-) -> Services:
-    client = client or connect(settings.redis_url, timeout_s=REDIS_TIMEOUT_S)
-    keys = Keys(settings.key_prefix)
-    circuit = Circuit()
-    reader = reader or SnapshotReader(client, keys)
-    commands = Commands(client, keys, circuit, settings)
-    freshness = Freshness(client, keys, settings)
-    metrics = Metrics(WorkerMetrics(client, keys, circuit, freshness))
-    tickets = Tickets(client, keys, circuit)
-    hub = hub or Hub(client, reader, keys, freshness, metrics, recalculate=commands.ask, end_epoch=commands.end_epoch)
-    boards = Boards(AlertReader(client, keys), circuit, recalculate=commands.ask)
-    hub.follow(boards)
-    return Services(
-        settings=settings,
-        keys=keys,
-        client=client,
-        circuit=circuit,
-        reader=reader,
-        auth=Auth(Tokens(app, settings.jwt), tickets, settings, client=client, keys=keys, circuit=circuit),
-        tickets=tickets,
-        limiter=Limiter(client, keys, circuit, settings),
-        leases=Leases(client, keys, circuit, settings),
-        commands=commands,
-        freshness=freshness,
-        hub=hub,
-        boards=boards,
-        metrics=metrics,
+def _register_operations(app: Flask, services: Services) -> None:
+    metrics = services.metrics
+
+    def exposition() -> bytes:
+        metrics.connections.set(len(services.slots))
+        metrics.redis_up.set(0 if services.circuit.is_open else 1)
+        return metrics.exposition()
+
+    examiner = Examiner(
+        client=services.client,
+        keys=services.keys,
+        circuit=services.circuit,
+        freshness=services.freshness,
+        thresholds=services.settings.thresholds,
     )
+    health.register(app, examiner=examiner, exposition=exposition, auth=services.auth, limiter=services.limiter)
+
+
+def _register_dashboard(app: Flask, services: Services) -> None:
+    auth, limiter, metrics, commands = services.auth, services.limiter, services.metrics, services.commands
+    hub, snapshots, boards, intervals = services.hub, services.snapshots, services.boards, services.settings.intervals
+    answers = Answers(services.client, services.keys, services.circuit)
+    finder = SnapshotFinder(snapshots, services.freshness, commands, metrics.snapshot_reads)
+    doorkeeper = Doorkeeper(
+        hub=hub, auth=auth, limiter=limiter, slots=services.slots, snapshots=snapshots, finder=finder
+    )
+    recalculation.register(app, recalculations=Recalculations(commands, answers), auth=auth, limiter=limiter)
+    tickets.register(app, tickets=services.tickets, auth=auth, limiter=limiter)
+    snapshot.register(app, finder=finder, auth=auth, limiter=limiter, reads=metrics.snapshot_reads)
+    alerts.register(app, boards=boards, finder=finder, commands=commands, auth=auth, limiter=limiter)
+    stream.register(
+        app,
+        doorkeeper=doorkeeper,
+        hub=hub,
+        snapshots=snapshots,
+        auth=auth,
+        intervals=intervals,
+        sent=metrics.updates.labels("stream"),
+    )
+    sockets = Sockets(
+        doorkeeper=doorkeeper,
+        hub=hub,
+        snapshots=snapshots,
+        auth=auth,
+        settings=services.settings,
+        closes=metrics.socket_closes,
+    )
+    socket.register(sockets, intervals=intervals, sent=metrics.updates.labels("socket"))
+    notifications.register(sockets, boards=boards, commands=commands)
+    sockets.register(app)
 
 
 def _trusted_hosts(settings: Settings) -> list[str] | None:

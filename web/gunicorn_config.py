@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from shared.errors import ConfigError
 from shared.logs import formatter
 from shared.settings import Settings
-from web.requests import MAX_URI_BYTES
+from web.http.requests import MAX_URI_BYTES
 
 
 def _settings() -> Settings:
@@ -42,7 +42,7 @@ _METRICS_PREFIX = "daybook-metrics-"
 # Requests still get through when sockets and streams hold all that they may.
 _HEADROOM = 1000
 
-# The usual soft limit is far below what one process can serve; web/leases.py keeps within what is allowed.
+# The usual soft limit is far below what one process can serve; web/access/slots.py keeps within what is allowed.
 _allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (_allowed, _allowed))
 
@@ -57,7 +57,9 @@ graceful_timeout = 5
 keepalive = 2
 control_socket_disable = True  # its path is shared by every gunicorn of the user
 http_parser = "python"
-limit_request_line = MAX_URI_BYTES + 24  # the address and the words around it; web/requests.py measures the address
+limit_request_line = (
+    MAX_URI_BYTES + 24
+)  # the address and the words around it; web/http/requests.py measures the address
 limit_request_fields = 100
 limit_request_field_size = 8192
 forwarded_allow_ips = ",".join(_given.trusted_proxies)

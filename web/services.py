@@ -1,41 +1,86 @@
-"""What the routes of one process share; made by create_app, after the fork, and handed to each module's `register`."""
+"""What one web process is made of: one of each, made after the fork. app.py hands to each module what it uses."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import redis
+from flask import Flask
 
+from shared.alert_store import AlertReader
 from shared.keys import Keys
+from shared.redis_client import connect
 from shared.settings import Settings
 from shared.store import SnapshotReader
-from web.auth import Auth
-from web.boards import Boards
-from web.circuit import Circuit
-from web.commands import Commands
-from web.freshness import Freshness
-from web.hub import Hub
-from web.leases import Leases
-from web.limits import Limiter
-from web.metrics import Metrics
-from web.tickets import Tickets
+from web.access.auth import Auth
+from web.access.limits import Limiter
+from web.access.slots import Slots
+from web.access.tickets import Tickets
+from web.access.tokens import Tokens
+from web.alerts.boards import Boards
+from web.live.freshness import Freshness
+from web.live.hub import Hub
+from web.live.snapshots import Snapshots
+from web.ops.metrics import Metrics
+from web.ops.worker_metrics import WorkerMetrics
+from web.redis.circuit import Circuit
+from web.redis.commands import Commands
+
+# A frozen Redis costs a request this once; then the circuit answers for it.
+REDIS_TIMEOUT_S = 0.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """One of each; see their modules."""
+    """See their modules."""
 
     settings: Settings
     keys: Keys
     client: redis.Redis
     circuit: Circuit
-    reader: SnapshotReader
     auth: Auth
     tickets: Tickets
     limiter: Limiter
-    leases: Leases
+    slots: Slots
     commands: Commands
     freshness: Freshness
-    hub: Hub
+    snapshots: Snapshots
     boards: Boards
+    hub: Hub
     metrics: Metrics
+
+
+def make_services(app: Flask, settings: Settings) -> Services:
+    """All of them; nothing is asked of Redis yet. Tokens are verified in the app's context."""
+    client = connect(settings.redis_url, timeout_s=REDIS_TIMEOUT_S)
+    keys = Keys(settings.key_prefix)
+    circuit = Circuit()
+    commands = Commands(client, keys, circuit, settings)
+    freshness = Freshness(client, keys, settings)
+    metrics = Metrics(WorkerMetrics(client, keys, circuit, freshness))
+    tickets = Tickets(client, keys, circuit)
+    snapshots = Snapshots(
+        SnapshotReader(client, keys),
+        circuit,
+        freshness,
+        commands,
+        notices=metrics.notices,
+        reads=metrics.replica_reads,
+    )
+    boards = Boards(AlertReader(client, keys), circuit, recalculate=commands.ask, reads=metrics.replica_reads)
+    return Services(
+        settings=settings,
+        keys=keys,
+        client=client,
+        circuit=circuit,
+        auth=Auth(Tokens(app, settings.jwt), tickets, settings, client=client, keys=keys, circuit=circuit),
+        tickets=tickets,
+        limiter=Limiter(client, keys, circuit, settings),
+        slots=Slots(client, keys, circuit, settings),
+        commands=commands,
+        freshness=freshness,
+        snapshots=snapshots,
+        boards=boards,
+        hub=Hub(client, keys, freshness, snapshots, boards, resyncs=metrics.resyncs),
+        metrics=metrics,
+    )

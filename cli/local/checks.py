@@ -1,7 +1,7 @@
 """`bin/test`: formatting, lint, types and import rules, then every test; with arguments only pytest, which gets them.
 
-`--clocks` runs only what looks at days, on many of them (tests/clocks); `--checks` leaves the tests out; `--long` makes the fault tests thorough; `--coverage` measures which lines the tests
-reach, in every process that they start.
+`--clocks` runs only what looks at days, on many of them (tests/clocks). `--checks` leaves the tests out; `--long` makes the
+fault tests thorough; `--coverage` measures which lines the tests reach, in every process that they start.
 pytest comes last, so that its summary is the last line; the exit code is 0 only if everything passed.
 """
 

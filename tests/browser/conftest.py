@@ -26,7 +26,7 @@ from tests.patience import PATIENCE
 from tests.rows import Rows, add_tenant
 from tests.servers import PROJECT
 from tests.tokens import token
-from web.auth import COOKIE
+from web.access.auth import COOKIE
 from workers.database import make_engine
 
 ARTEFACTS = PROJECT / "artefacts"

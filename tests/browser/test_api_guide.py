@@ -16,7 +16,7 @@ from tests.browser.stack import Stack
 from tests.patience import PATIENCE
 from tests.servers import PROJECT
 from tests.tokens import token
-from web.apidocs.asyncapi import CLOSE_CODES
+from web.transport.close_codes import CLOSE_CODES
 
 GUIDE = (PROJECT / "docs" / "api.md").read_text()
 HOST = "localhost:8000"
@@ -88,7 +88,7 @@ def test_close_codes_are_those_of_the_code() -> None:
 
 
 def test_every_code_of_a_problem_is_listed_and_no_other() -> None:
-    source = "\n".join(path.read_text() for path in sorted((PROJECT / "web").glob("*.py")))
+    source = "\n".join(path.read_text() for path in sorted((PROJECT / "web").rglob("*.py")))
     used = set(re.findall(r"""\bcode ?= ?"([a-z_]+)"|\banswer\(\d+, "([a-z_]+)"|"(store_unavailable)",""", source))
     codes = {code for found in used for code in found if code} | {"method_not_allowed"}
     listed = [code for row in rows("| status | code | what to do |") for code in re.findall(r"`([a-z_]+)`", row[1])]

@@ -15,7 +15,7 @@ from tests.live import Socket
 from tests.patience import PATIENCE
 from tests.servers import eventually
 from tests.stack import Stack
-from web.leases import RESERVED_DESCRIPTORS
+from web.access.slots import RESERVED_DESCRIPTORS
 
 # gunicorn replaces a process that has said nothing for so long: 15 s in web/gunicorn_config.py.
 HANGS_FOR_S = 15 if LONG else 4

@@ -11,16 +11,16 @@ from shared.keys import Keys
 from shared.redis_client import connect
 from shared.settings import Settings
 from tests.conftest import Services
-from web import leases as module
-from web.circuit import Circuit
-from web.leases import LEASE_S, Leases, TooManyConnections
-from web.problems import Unavailable
+from web.access import slots as module
+from web.access.slots import LEASE_S, Slots, TooManyConnections
+from web.http.problems import Unavailable
+from web.redis.circuit import Circuit
 
 
-def process(services: Services, keys: Keys, *, url: str | None = None, **limits: Any) -> Leases:
+def process(services: Services, keys: Keys, *, url: str | None = None, **limits: Any) -> Slots:
     """The leases of one more web process."""
     settings = Settings(redis_url=services.redis_url, **{"max_tenant_connections": 3, **limits})
-    return Leases(connect(url or services.redis_url, timeout_s=0.5), keys, Circuit(), settings)
+    return Slots(connect(url or services.redis_url, timeout_s=0.5), keys, Circuit(), settings)
 
 
 def test_a_tenant_has_as_many_over_all_processes_as_it_may(services: Services, keys: Keys) -> None:

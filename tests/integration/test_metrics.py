@@ -23,7 +23,7 @@ from tests.conftest import Services
 from tests.patience import PATIENCE
 from tests.servers import WebServer, eventually
 from tests.tokens import bearer
-from web.metrics import MULTIPROCESS_DIR, Metrics
+from web.ops.metrics import MULTIPROCESS_DIR, Metrics
 from workers import worker_stats
 from workers.audit import Finding, record
 

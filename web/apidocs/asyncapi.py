@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 
 from shared.alerts import Announcement
+from shared.release import release
 from shared.settings import Intervals
-from web import messages, websocket
-from web.alert_messages import (
+from web.access.auth import COOKIE, TICKET_PARAMETER
+from web.alerts.messages import (
     Acknowledge,
     AlertAcknowledged,
     AlertCleared,
@@ -24,10 +25,11 @@ from web.alert_messages import (
     Subscribe,
     SubscriptionUpdated,
 )
+from web.api.session import BAD_IN_A_ROW
 from web.apidocs.schemas import component_schemas, described, members, reference, tag_of
-from web.auth import COOKIE, TICKET_PARAMETER
-from web.health import release
-from web.messages import (
+from web.transport import messages
+from web.transport.close_codes import CLOSE_CODES, TOO_MANY
+from web.transport.messages import (
     ConfigurationUpdated,
     ConnectionEstablished,
     DashboardMessage,
@@ -41,28 +43,8 @@ from web.messages import (
     StreamUpdate,
     TokenRefreshed,
 )
-from web.session import BAD_IN_A_ROW
 
 Struct = type[msgspec.Struct]
-
-
-@dataclass(frozen=True, slots=True)
-class CloseCode:
-    """Why a socket is closed, and what its client should do."""
-
-    code: int
-    meaning: str
-    client_should: str
-
-
-CLOSE_CODES = (
-    CloseCode(websocket.RESTARTING, "server restarting", "reconnect with jitter"),
-    CloseCode(websocket.TOKEN_EXPIRED, "token expired or revoked", "get a new token, reconnect"),
-    CloseCode(websocket.NOT_YOURS, "not yours", "stop"),
-    CloseCode(websocket.TOO_SLOW, "too slow, did not read", "reconnect"),
-    CloseCode(websocket.TOO_MANY, "too many messages or bad messages", "back off"),
-    CloseCode(websocket.OUR_ERROR, "our error", "reconnect"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +71,7 @@ The same snapshots as `GET /api/dashboard/realtime/aggregate/` (see [OpenAPI](/o
 
 The promise is "no lost final state": a slow reader skips versions, and always ends with the newest. Versions never go back.
 A message of a client is one JSON object of at most 64 kB; anything else is answered with `error`, and the socket stays
-open. After {BAD_IN_A_ROW} errors in a row it is closed with {websocket.TOO_MANY}.
+open. After {BAD_IN_A_ROW} errors in a row it is closed with {TOO_MANY.code}.
 """
 
 

@@ -11,12 +11,12 @@ import msgspec
 from flask import Flask
 from werkzeug.routing import Rule
 
+from shared.release import release
 from shared.settings import Settings
+from web.access.auth import COOKIE, TICKET_PARAMETER
 from web.apidocs.operations import JSON, PROBLEM, Answer, Body, Content, Operation, operations
 from web.apidocs.schemas import component_schemas, reference
-from web.auth import COOKIE, TICKET_PARAMETER
-from web.health import release
-from web.problems import Problem
+from web.http.problems import Problem
 
 _ABOUT = """\
 A live dashboard for every tenant of an invoicing or accounting product: the snapshot over REST, and every change of it as

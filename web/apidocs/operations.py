@@ -9,13 +9,13 @@ from typing import Any, Literal
 import msgspec
 
 from shared.snapshot import Served, ServedOverview
-from web.alerts import FILTERS, PAGE, AlertCommanded, AlertList, SnoozeWanted
-from web.health import Health
-from web.messages import StreamConnection, StreamEnd, StreamStatus, StreamUpdate
-from web.problems import Problem
-from web.recalculation import Queued, Recalculated
-from web.streams import DEFAULT_UPDATES, MAX_UPDATES
-from web.ticket_office import TicketIssued, TicketWanted
+from web.alerts.routes import FILTERS, PAGE, AlertCommanded, AlertList, SnoozeWanted
+from web.api.recalculation import Queued, Recalculated
+from web.api.stream import DEFAULT_UPDATES, MAX_UPDATES
+from web.api.tickets import TicketIssued, TicketWanted
+from web.http.problems import Problem
+from web.ops.health import Health
+from web.transport.messages import StreamConnection, StreamEnd, StreamStatus, StreamUpdate
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from shared.settings import JwtSettings, Settings
 from tests.tokens import SECRET, bearer
 from web.app import create_app
-from web.health import grade
+from web.ops.health import grade
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from shared.errors import StoreUnavailable
-from web.circuit import Circuit
+from web.redis.circuit import Circuit
 
 
 def use(circuit: Circuit, error: Exception | None = None) -> None:

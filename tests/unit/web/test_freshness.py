@@ -15,8 +15,8 @@ from shared.redis_client import connect
 from shared.settings import Settings
 from shared.store import ABSENT, Stored
 from shared.versions import Version
-from web import freshness as module
-from web.freshness import Freshness
+from web.live import freshness as module
+from web.live.freshness import Freshness
 
 SETTINGS = Settings(redis_url="redis://127.0.0.1:1/0", cache_timeout_s=300)
 

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from flask import Flask
 
 from shared.settings import ASYMMETRIC, JwtSettings
-from web import keyset
-from web.problems import TokenInvalid
-from web.tokens import Tokens
+from web.access import keyset
+from web.access.tokens import Tokens
+from web.http.problems import TokenInvalid
 
 
 @dataclass

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web.messages import (
+from web.transport.messages import (
     MAX_DEPTH,
     BadMessage,
     Config,

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from shared.settings import JwtSettings, Settings
 from tests.tokens import SECRET, token
 from web.app import create_app
-from web.pages import STATIC, load_assets
+from web.page.pages import STATIC, load_assets
 
 MAX_COMPRESSED_BYTES = 60_000
 # Nobody listens there: no route of this file asks Redis for anything but a token's revocation.

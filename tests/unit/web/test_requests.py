@@ -6,8 +6,8 @@ import pytest
 from flask import Request
 from werkzeug.test import EnvironBuilder
 
-from web.problems import BadRequest
-from web.requests import flag, query, whole_number
+from web.http.problems import BadRequest
+from web.http.requests import flag, query, whole_number
 
 
 def asked(text: str) -> Request:

@@ -17,8 +17,8 @@ from flask import Flask
 from shared.errors import ConfigError
 from shared.settings import ASYMMETRIC, JwtSettings
 from tests.tokens import SECRET, token
-from web.problems import TokenExpired, TokenInvalid
-from web.tokens import Tokens
+from web.access.tokens import Tokens
+from web.http.problems import TokenExpired, TokenInvalid
 
 NOW = int(time.time())
 HUGE = 10**400

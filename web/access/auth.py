@@ -1,0 +1,141 @@
+"""Request → Caller: where the credential is, whether its Origin may use it, and what the token says. Source: SPEC 6."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+import redis
+import structlog
+from flask import Request
+
+from shared.errors import StoreUnavailable
+from shared.keys import Keys
+from shared.settings import Settings
+from web.access.tickets import Tickets
+from web.access.tokens import Caller, Tokens
+from web.http.problems import NotFound, OriginForbidden, TokenInvalid, TokenMissing
+from web.redis.circuit import Circuit
+
+log = structlog.get_logger()
+
+Kind = Literal["rest", "stream", "socket"]
+
+COOKIE = "access_token_cookie"
+TICKET_PARAMETER = "ticket"
+"""Streams and sockets let it pass their check of the query; everything else refuses it there."""
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+_REVOCATION_KNOWN_FOR_S = 1.0
+_MAX_KNOWN = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What the request carries: a token or a ticket. A cookie is sent by browsers unasked, so its Origin matters."""
+
+    value: str
+    is_ambient: bool = False
+    is_ticket: bool = False
+
+
+class Auth:
+    """Who may come in: one for the process."""
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        tickets: Tickets,
+        settings: Settings,
+        *,
+        client: redis.Redis,
+        keys: Keys,
+        circuit: Circuit,
+    ) -> None:
+        self._tokens = tokens
+        self._tickets = tickets
+        self._allowed_origins = frozenset(origin.lower() for origin in settings.allowed_origins)
+        self._client = client
+        self._keys = keys
+        self._circuit = circuit
+        self._not_revoked_until: dict[str, float] = {}
+
+    def authenticate(self, request: Request, kind: Kind = "rest") -> Caller:
+        """The caller; raises TokenMissing, TokenInvalid, TokenExpired, OriginForbidden, or StoreUnavailable for a ticket."""
+        credential = _credential(request, kind)
+        self._check_origin(request, kind, is_ambient=credential is not None and credential.is_ambient)
+        if credential is None:
+            raise TokenMissing("Send a token as Authorization: Bearer.")
+        if credential.is_ticket:
+            return self._unless_revoked(self._tickets.redeem(credential.value, request.path))
+        return self.verify(credential.value)
+
+    def verify(self, token: str) -> Caller:
+        """The caller of a token that came some other way, such as a socket's refresh message; raises the same."""
+        return self._unless_revoked(self._tokens.verify(token))
+
+    def _unless_revoked(self, caller: Caller) -> Caller:
+        if self.is_revoked(caller):
+            raise TokenInvalid("The token has been revoked.")
+        return caller
+
+    def is_revoked(self, caller: Caller) -> bool:
+        """Whether the token's id was put under `Keys.revoked`; known within a second, unknown while Redis is away."""
+        if caller.token_id is None:
+            return False
+        now = time.monotonic()
+        if self._not_revoked_until.get(caller.token_id, 0.0) > now:
+            return False
+        try:
+            with self._circuit.guard():
+                revoked = bool(self._client.exists(self._keys.revoked(caller.token_id)))
+        except StoreUnavailable:
+            return False
+        if not revoked:
+            if len(self._not_revoked_until) >= _MAX_KNOWN:
+                self._not_revoked_until.clear()
+            self._not_revoked_until[caller.token_id] = now + _REVOCATION_KNOWN_FOR_S
+        return revoked
+
+    def is_known_origin(self, request: Request) -> bool:
+        """Whether the Origin header names ourselves or an allowed origin, exactly."""
+        origin = request.headers.get("Origin", "").lower()
+        return origin in self._allowed_origins or origin == _own_origin(request)
+
+    def _check_origin(self, request: Request, kind: Kind, *, is_ambient: bool) -> None:
+        if "Origin" in request.headers:
+            # No page of a stranger may open a socket, with whatever credential: CORS does not cover WebSockets.
+            checked = is_ambient or kind == "socket"
+            refused = checked and not self.is_known_origin(request)
+        else:
+            # Browsers omit Origin on plain GETs of their own site; Sec-Fetch-Site cannot be forged by a page.
+            is_plain_read = kind != "socket" and request.method in ("GET", "HEAD")
+            same_site = request.headers.get("Sec-Fetch-Site") == "same-origin"
+            refused = is_ambient and not (is_plain_read and same_site)
+        if refused:
+            raise OriginForbidden("This Origin may not use the API with a cookie or a socket.")
+
+
+def require_tenant(caller: Caller, user_id: str) -> None:
+    """Another tenant's address looks like one that does not exist."""
+    if user_id != caller.tenant_id:
+        raise NotFound()
+
+
+def _credential(request: Request, kind: Kind) -> Credential | None:
+    """The one place that knows where a credential may be: the Authorization header, else a ticket, else the cookie."""
+    header = request.headers.get("Authorization")
+    if header is not None:
+        scheme, _, token = header.partition(" ")
+        if scheme.lower() != "bearer":
+            raise TokenInvalid("Send a token as Authorization: Bearer.")
+        return Credential(token.strip())
+    if kind != "rest" and TICKET_PARAMETER in request.args:
+        return Credential(request.args[TICKET_PARAMETER], is_ticket=True)
+    cookie = request.cookies.get(COOKIE)
+    return Credential(cookie, is_ambient=True) if cookie else None
+
+
+def _own_origin(request: Request) -> str:
+    host = request.host.lower().removesuffix(_DEFAULT_PORTS.get(request.scheme, ""))
+    return f"{request.scheme}://{host}"

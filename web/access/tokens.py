@@ -1,0 +1,168 @@
+"""Strict JWTs: what a token must look like before and after its signature is checked.
+
+flask-jwt-extended verifies the signature with the algorithms and the key that the settings fix; it accepts duplicate
+claims, endless lifetimes and claims of any type, so shape and claims are checked here. Source: SPEC 6, RFC 7515, RFC 8725.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from flask import Flask
+from flask_jwt_extended import JWTManager, decode_token
+from flask_jwt_extended.exceptions import JWTExtendedException
+
+from shared.errors import ConfigError
+from shared.settings import JwtSettings
+from web.access.keyset import KeySet
+from web.http import strict_json
+from web.http.problems import TokenExpired, TokenInvalid
+
+LEEWAY_S = 30
+MAX_ID_CHARS = 255
+_LATEST_S = 253_402_300_800  # the year 10000: beyond it a lifetime is a mistake or an attack
+_SEGMENT = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+_KEY_ID = re.compile(r"[A-Za-z0-9_.=-]{1,128}", re.ASCII)
+_TYPES = frozenset({"jwt", "at+jwt"})
+# Anything else in a header asks the verifier to do something: fetch a key, decompress, treat a claim as critical.
+_HEADER_FIELDS = frozenset({"alg", "typ", "kid", "x5t", "x5t#S256"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who is asking: the tenant, the person (`sub`), until when (epoch seconds) and the token's id, if it has one."""
+
+    tenant_id: str
+    subject: str
+    expires_at: float
+    token_id: str | None = None
+
+
+class Tokens:
+    """Verifies tokens the one way that the settings allow."""
+
+    def __init__(self, app: Flask, settings: JwtSettings) -> None:
+        self._app = app
+        self._key = settings.secret_key or settings.public_key
+        self._keys = KeySet(settings.jwks_url, settings.algorithms) if settings.jwks_url else None
+        self._key_ids_allowed = settings.secret_key is None
+        algorithms = _bound(settings)
+        app.config.update(
+            JWT_ALGORITHM=algorithms[0],
+            JWT_DECODE_ALGORITHMS=list(algorithms),
+            JWT_DECODE_LEEWAY=LEEWAY_S,
+            JWT_DECODE_ISSUER=settings.issuer,
+            JWT_DECODE_AUDIENCE=settings.audience,
+        )
+        JWTManager(app).decode_key_loader(self._key_for)
+
+    def verify(self, token: str) -> Caller:
+        """The caller that `token` stands for; raises TokenExpired, or TokenInvalid for everything else."""
+        header, claims = _opened(token)
+        self._check_header(header)
+        _check_types(claims)
+        try:
+            with self._app.app_context():
+                decode_token(token, allow_expired=True)
+        except (jwt.PyJWTError, JWTExtendedException, ValueError, TypeError) as error:
+            raise TokenInvalid("The token is not valid.") from error
+        if claims["exp"] <= time.time():
+            raise TokenExpired("The token has expired.")
+        return Caller(
+            tenant_id=claims.get("tenant_id", claims["sub"]),
+            subject=claims["sub"],
+            expires_at=float(claims["exp"]),
+            token_id=claims.get("jti"),
+        )
+
+    def _check_header(self, header: Mapping[str, Any]) -> None:
+        if not header.keys() <= _HEADER_FIELDS:
+            raise TokenInvalid("The token's header asks for something that is not supported.")
+        kind = header.get("typ", "JWT")
+        if not isinstance(kind, str) or kind.lower() not in _TYPES:
+            raise TokenInvalid("The token is of another type.")
+        if "kid" in header:
+            key_id = header["kid"]
+            if not self._key_ids_allowed or not isinstance(key_id, str) or not _KEY_ID.fullmatch(key_id):
+                raise TokenInvalid("The token names a key that is not known.")
+
+    def _key_for(self, header: Mapping[str, Any], _: Mapping[str, Any]) -> Any:
+        if self._keys is None:
+            return self._key
+        return self._keys.key(header.get("kid"))
+
+
+def _bound(settings: JwtSettings) -> tuple[str, ...]:
+    """The algorithms that the configured key can be used with; a PEM key has exactly one."""
+    if settings.public_key is None:
+        return settings.algorithms
+    try:
+        key = load_pem_public_key(settings.public_key.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        raise ConfigError(["JWT_PUBLIC_KEY: must be a PEM public key"]) from None
+    algorithm = None
+    if isinstance(key, RSAPublicKey) and key.key_size >= 2048:
+        algorithm = "RS256"
+    elif isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1):
+        algorithm = "ES256"
+    elif isinstance(key, Ed25519PublicKey):
+        algorithm = "EdDSA"
+    if algorithm not in settings.algorithms:
+        wanted = " or ".join(settings.algorithms)
+        raise ConfigError([f"JWT_PUBLIC_KEY: must be a key for {wanted} (RSA of 2048 bits or more, P-256, Ed25519)"])
+    return (algorithm,)
+
+
+def _opened(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Header and claims, not yet to be believed: three base64url parts, strict JSON objects."""
+    parts = token.split(".")
+    if len(parts) != 3 or not all(_SEGMENT.fullmatch(part) for part in parts):
+        raise TokenInvalid("The token is malformed.")
+    try:
+        header, claims = (
+            strict_json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))) for part in parts[:2]
+        )
+    except (ValueError, RecursionError, binascii.Error) as error:
+        raise TokenInvalid("The token is malformed.") from error
+    if not isinstance(header, dict) or not isinstance(claims, dict):
+        raise TokenInvalid("The token is malformed.")
+    return header, claims
+
+
+def _check_types(claims: Mapping[str, Any]) -> None:
+    """Required claims, and a sane value in every one that we use."""
+    for name in ("exp", "iat"):
+        if not _is_instant(claims.get(name)):
+            raise TokenInvalid(f"The token's {name} is missing or malformed.")
+    if "nbf" in claims and not _is_instant(claims["nbf"]):
+        raise TokenInvalid("The token's nbf is malformed.")
+    if not _is_id(claims.get("sub")):
+        raise TokenInvalid("The token's sub is missing or malformed.")
+    for name in ("tenant_id", "jti"):
+        if name in claims and not _is_id(claims[name]):
+            raise TokenInvalid(f"The token's {name} is malformed.")
+    if claims.get("type", "access") != "access":
+        raise TokenInvalid("Only access tokens are accepted here.")
+
+
+def _is_instant(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return (isinstance(value, int) or math.isfinite(value)) and 0 <= value < _LATEST_S
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MAX_ID_CHARS and value.isprintable()

@@ -1,0 +1,104 @@
+"""REST: the snapshot and the overview, with the version as their ETag. Nothing is decoded or encoded on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from flask import Flask, Response, g, request
+from prometheus_client import Counter
+
+from shared.errors import StoreUnavailable
+from web.access.auth import Auth
+from web.access.limits import Limiter
+from web.http.problems import NotFound, Unavailable
+from web.http.requests import query
+from web.live.freshness import Freshness
+from web.live.held import Gone
+from web.live.mailbox import Update
+from web.live.snapshot_reader import Snapshot
+from web.live.snapshots import Snapshots
+from web.redis.commands import Commands
+from web.redis.polling import poll
+
+Form = Literal["snapshot", "overview"]
+
+FIRST_SNAPSHOT_WAIT_S = 2.0
+
+
+class SnapshotFinder:
+    """Finds a tenant's snapshot: the newest, by asking for a first one, or while Redis is away the one that is held."""
+
+    def __init__(self, snapshots: Snapshots, freshness: Freshness, commands: Commands, reads: Counter) -> None:
+        """`reads` counts by where a snapshot came from."""
+        self._snapshots = snapshots
+        self._freshness = freshness
+        self._commands = commands
+        self._reads = reads
+
+    def find(self, tenant_id: str, form: Form = "snapshot") -> Update:
+        """That form of it, marked as fresh or stale; raises NotFound, Unavailable, or StoreUnavailable."""
+        try:
+            found = self._snapshots.newest(tenant_id)
+            if found is None:
+                found = self._ask_for_first(tenant_id)
+        except StoreUnavailable:
+            held = _in_form(self._snapshots.held(tenant_id), form)
+            if held is None:
+                raise
+            self._reads.labels("memory").inc()
+            return held.marked(stale=True)
+        if isinstance(found, Gone):
+            raise NotFound()
+        self._reads.labels("store").inc()
+        update = _in_form(found, form)
+        if update is None:
+            raise Unavailable("The snapshot is being computed again.", code="snapshot_pending")
+        return update.marked(stale=self._freshness.of(found.facts).stale)
+
+    def _ask_for_first(self, tenant_id: str) -> Snapshot | Gone:
+        self._reads.labels("missing").inc()
+        self._commands.recalculate(tenant_id)
+        found = poll(lambda: self._snapshots.newest(tenant_id), within_s=FIRST_SNAPSHOT_WAIT_S)
+        if found is None:
+            raise Unavailable("The first snapshot is being computed.", code="snapshot_pending")
+        return found
+
+
+def _in_form(snapshot: Snapshot | None, form: Form) -> Update | None:
+    if snapshot is None:
+        return None
+    return snapshot.update if form == "snapshot" else snapshot.overview
+
+
+def register(app: Flask, *, finder: SnapshotFinder, auth: Auth, limiter: Limiter, reads: Counter) -> None:
+    """The two forms of the snapshot. `reads` counts what was not sent because the client has it."""
+    routes: tuple[tuple[str, Form], ...] = (
+        ("/api/dashboard/realtime/aggregate/", "snapshot"),
+        ("/api/dashboard/overview/", "overview"),
+    )
+
+    def view_of(form: Form) -> Callable[[], Response]:
+        def view() -> Response:
+            query(request)
+            caller = auth.authenticate(request)
+            update = finder.find(caller.tenant_id, form)
+            etag = f"{update.version}+stale" if update.stale else str(update.version)
+            if request.if_none_match.contains_weak(etag):
+                # A 304 counts no request.
+                reads.labels("not_modified").inc()
+                return _cacheable(Response(status=304), etag)
+            g.allowance = limiter.hit("requests", caller.tenant_id)
+            return _cacheable(Response(update.body, content_type="application/json"), etag)
+
+        return view
+
+    for rule, form in routes:
+        app.add_url_rule(rule, endpoint=form, view_func=view_of(form), methods=["GET"])
+
+
+def _cacheable(response: Response, etag: str) -> Response:
+    response.set_etag(etag, weak=True)
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.vary.update(("Authorization", "Cookie"))
+    return response

@@ -1,0 +1,207 @@
+"""Snapshots as a replica: what this process holds, who follows it, and what they are told. REST reads from the same."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import gevent
+import structlog
+from prometheus_client import Counter
+
+from shared.errors import DaybookError
+from shared.notices import Notice
+from shared.store import SnapshotReader
+from shared.versions import Version
+from web.live.freshness import FRESH, Freshness, Staleness
+from web.live.held import Gone, Held
+from web.live.mailbox import Mailbox, Update
+from web.live.replica import Replica
+from web.live.snapshot_reader import Snapshot, StoreReader
+from web.redis.circuit import Circuit
+
+log = structlog.get_logger()
+
+PAST_EPOCHS = 4
+# A reading this young answers a client that asks for the newest: whatever changed since then sends a notice.
+YOUNG_S = 0.5
+# A snapshot that Redis lost is computed again within a second or two; only then is its absence worth a word.
+MISSING_AFTER_S = 2.0
+
+
+class Remedies(Protocol):
+    """The commands that mend what Redis lost. They may raise DaybookError, and are called again later."""
+
+    def ask(self, tenant_id: str) -> None: ...
+    def end_epoch(self, tenant_id: str, seen: Version) -> None: ...
+
+
+@dataclass(slots=True)
+class Audience:
+    """The clients of one tenant in this process, and what they were told of its freshness."""
+
+    mailboxes: set[Mailbox] = field(default_factory=set)
+    announced: Staleness = FRESH
+
+    def announce(self, staleness: Staleness) -> None:
+        """Tell them, if it is not what they were told last."""
+        if (staleness.stale, staleness.reason) != (self.announced.stale, self.announced.reason):
+            self.announced = staleness
+            for mailbox in self.mailboxes:
+                mailbox.post_status(staleness)
+
+    def deliver(self, update: Update, *, everyone: bool) -> None:
+        """Put it into the mailboxes of everyone, or of those who asked for it."""
+        for mailbox in self.mailboxes:
+            if everyone or mailbox.wanting:
+                mailbox.post(update)
+
+
+class Snapshots:
+    """One for each process; follows the hub."""
+
+    def __init__(
+        self,
+        reader: SnapshotReader,
+        circuit: Circuit,
+        freshness: Freshness,
+        remedies: Remedies,
+        *,
+        notices: Counter,
+        reads: Counter,
+    ) -> None:
+        """`notices` and `reads` are counted; the label of `reads` says whether what was held was the newest."""
+        self._freshness = freshness
+        self._remedies = remedies
+        self._notices = notices
+        self._audiences: dict[str, Audience] = {}
+        self._replica = Replica(
+            StoreReader(reader),
+            circuit,
+            on_read=self._on_read,
+            on_lost=lambda tenant_id, seen: gevent.spawn(self._mend, tenant_id, seen),
+            on_away=self._deliver_held,
+            count=lambda is_hit: reads.labels("snapshot", "held" if is_hit else "read").inc(),
+            past=PAST_EPOCHS,
+        )
+        self.read_forever = self._replica.read_forever
+        self.resync = self._replica.resync
+        self.compare = self._replica.compare
+
+    def open(self, tenant_id: str) -> Mailbox:
+        """A mailbox for one client; the newest snapshot is on its way into it."""
+        self._replica.attend(tenant_id)
+        audience = self._audiences.setdefault(tenant_id, Audience())
+        mailbox = Mailbox(tenant_id, request=self._request, close=self._close)
+        audience.mailboxes.add(mailbox)
+        if audience.announced.stale:
+            mailbox.post_status(audience.announced)
+        self._request(mailbox)
+        return mailbox
+
+    def is_followed(self, tenant_id: str) -> bool:
+        """Whether the tenant has clients here that were given a snapshot."""
+        held = self._replica.held(tenant_id)
+        return held is not None and held.has_clients and held.value is not None
+
+    def newest(self, tenant_id: str) -> Snapshot | Gone | None:
+        """The snapshot as the store holds it now; None when it holds none. Raises StoreUnavailable."""
+        return self._replica.newest(tenant_id)
+
+    def held(self, tenant_id: str) -> Snapshot | None:
+        """What this process has of it, for when the store cannot be asked."""
+        held = self._replica.held(tenant_id)
+        return held.value if held is not None else None
+
+    def doubt(self, tenant_id: str, seen: Version) -> bool:
+        """A client says that it has seen `seen`: true when the store holds less of that epoch, which then must end."""
+        held = self._replica.held(tenant_id)
+        version = held.version if held is not None else None
+        if held is None or version is None or version.epoch != seen.epoch or version.revision >= seen.revision:
+            return False
+        self._replica.lost(held, seen)
+        return True
+
+    def noticed(self, notice: Notice) -> None:
+        """Something was published."""
+        is_about_alerts = notice.alerts is not None or notice.event is not None
+        if notice.tenant in self._audiences and not is_about_alerts:
+            self._notices.inc()
+            self._replica.read_soon([notice.tenant])
+
+    def announce(self) -> None:
+        """What holds for every tenant may have changed: tell those clients for whom it has."""
+        for tenant_id, audience in list(self._audiences.items()):
+            if held := self._replica.held(tenant_id):
+                audience.announce(self._staleness(held))
+
+    def wake(self) -> None:
+        """Wake every client, for it to look at what has changed around it."""
+        for audience in self._audiences.values():
+            for mailbox in audience.mailboxes:
+                mailbox.wake.set()
+
+    @property
+    def clients(self) -> int:
+        """How many sockets and streams this process serves."""
+        return sum(len(audience.mailboxes) for audience in self._audiences.values())
+
+    def _request(self, mailbox: Mailbox) -> None:
+        mailbox.wanting = True
+        held = self._replica.held(mailbox.tenant_id)
+        if held and held.value and time.monotonic() - held.read_at < YOUNG_S:
+            mailbox.post(held.value.update)
+        else:
+            self._replica.read_soon([mailbox.tenant_id])
+
+    def _close(self, mailbox: Mailbox) -> None:
+        if audience := self._audiences.get(mailbox.tenant_id):
+            audience.mailboxes.discard(mailbox)
+            if not audience.mailboxes:
+                del self._audiences[mailbox.tenant_id]
+                self._replica.leave(mailbox.tenant_id)
+
+    def _on_read(self, held: Held[Snapshot], news: bool) -> None:
+        audience = self._audiences.get(held.tenant_id)
+        if audience is None:
+            return
+        if held.is_gone:
+            for mailbox in audience.mailboxes:
+                mailbox.end()
+            return
+        audience.announce(self._staleness(held))
+        self._deliver(held, audience, everyone=news, stale=audience.announced.stale)
+
+    def _deliver_held(self) -> None:
+        """Redis is away: who asked for the newest gets what this process holds, marked stale."""
+        for tenant_id, audience in self._audiences.items():
+            held = self._replica.held(tenant_id)
+            if held and any(mailbox.wanting for mailbox in audience.mailboxes):
+                self._deliver(held, audience, everyone=False, stale=True)
+
+    def _deliver(self, held: Held[Snapshot], audience: Audience, *, everyone: bool, stale: bool) -> None:
+        if held.value is not None:
+            # Kept as marked, so that all clients share the frame that is made of it.
+            held.value = replace(held.value, update=held.value.update.marked(stale=stale))
+            audience.deliver(held.value.update, everyone=everyone)
+
+    def _staleness(self, held: Held[Snapshot]) -> Staleness:
+        """Whether what clients have is fresh, as of now."""
+        found = self._freshness.overall if held.value is None else self._freshness.of(held.value.facts)
+        if found.stale or held.missing_since is None:
+            return found
+        missing_s = time.monotonic() - held.missing_since
+        if missing_s < MISSING_AFTER_S:
+            return found
+        return Staleness(stale=True, since_ms=int((time.time() - missing_s) * 1000), reason="snapshot_missing")
+
+    def _mend(self, tenant_id: str, seen: Version | None) -> None:
+        try:
+            if seen is None:
+                self._remedies.ask(tenant_id)
+            else:
+                log.warning("epoch_regressed", tenant_id=tenant_id, seen=str(seen))
+                self._remedies.end_epoch(tenant_id, seen)
+        except DaybookError as error:
+            log.warning("command_not_sent", tenant_id=tenant_id, error=type(error).__name__)

@@ -1,0 +1,1 @@
+"""For those who operate it: health, probes, metrics. No tenant data, and no tenant in a label."""
