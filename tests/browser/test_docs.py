@@ -67,7 +67,7 @@ def test_an_operation_is_tried_with_a_pasted_token_which_is_not_shown_in_the_com
     page.get_by_label("Token", exact=True).fill(token(business))
     page.locator("#recalculate-Idempotency-Key").fill("once")
     send.click()
-    expect(answer_of(page, "recalculate")).to_contain_text("Dashboard recalculation completed")
+    expect(answer_of(page, "recalculate")).to_contain_text(re.compile("Dashboard recalculation completed|queued"))
     command = page.locator("#recalculate .curl").inner_text()
     assert "$TOKEN" in command
     assert "eyJ" not in command

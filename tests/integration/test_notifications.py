@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,15 +40,16 @@ class System:
     web: WebServer
     database_url: str
 
-    def tenant(self) -> Business:
+    @contextmanager
+    def tenant(self) -> Iterator[Business]:
         """A new tenant that has been computed: nothing to tell but that it is its first day, acknowledged."""
         tenant_id = f"n{next(_numbers)}-{uuid.uuid4().hex[:8]}"
-        db = psycopg.connect(self.database_url, autocommit=True)
-        rows = add_tenant(db, tenant_id)
-        rows.close(today() - timedelta(days=1))
-        business = Business(self, rows)
-        business.recalculate()
-        return business
+        with psycopg.connect(self.database_url, autocommit=True) as db:
+            rows = add_tenant(db, tenant_id)
+            rows.close(today() - timedelta(days=1))
+            business = Business(self, rows)
+            business.recalculate()
+            yield business
 
     def send(self, task: str, *args: Any, task_id: str | None = None) -> Any:
         """The result of a task, run by the worker."""
@@ -83,11 +85,15 @@ class Business:
     def ask(self, method: str, path: str, *, subject: str = "eva", **rest: Any) -> requests.Response:
         headers = bearer(subject, tenant_id=self.id)
         return requests.request(
-            method, f"{self.system.web.url}/api/dashboard{path}", headers=headers, timeout=20, **rest
+            method, f"{self.system.web.url}/api/dashboard{path}", headers=headers, timeout=20 * PATIENCE, **rest
         )
 
+    def recalculation(self) -> requests.Response:
+        """What a recalculation comes to. Whoever waited five seconds for one is told that it is queued, and asks again."""
+        return eventually(lambda: self.ask("POST", "/realtime/recalculate/"), lambda answer: answer.status_code != 202)
+
     def recalculate(self) -> None:
-        answer = self.ask("POST", "/realtime/recalculate/")
+        answer = self.recalculation()
         assert answer.status_code == 200, answer.text
 
     def lose(self, amount: int = 100) -> None:
@@ -131,16 +137,14 @@ def system(services: Services) -> Iterator[System]:
 
 @pytest.fixture
 def business(system: System) -> Iterator[Business]:
-    made = system.tenant()
-    yield made
-    made.rows.db.close()
+    with system.tenant() as made:
+        yield made
 
 
 @pytest.fixture
 def other(system: System) -> Iterator[Business]:
-    made = system.tenant()
-    yield made
-    made.rows.db.close()
+    with system.tenant() as made:
+        yield made
 
 
 def silent(socket: Socket) -> bool:
@@ -477,22 +481,24 @@ def test_an_alert_raised_while_redis_restarts_empty_is_delivered(
     valkey = Valkey(data_dir=tmp_path / "valkey", port=free_port(), append_only=False)
     valkey.start()
     try:
-        with WebServer(valkey.url(), keys) as web, Worker(valkey.url(), system.database_url, keys):
-            business = System(web, system.database_url).tenant()
-            with business.connect() as socket:
-                business.be_owed()
-                assert told(socket, 1) == [("alert.new", "warning")]
-                business.rows.expense(today(), 100)
-                with redis.Redis.from_url(valkey.url()) as client:
-                    client.config_set("save", "")
-                valkey.stop()
-                valkey.start()
-                # Nobody tells the workers: the socket's own process finds that Redis lost everything.
-                alert = socket.receive_type("alert.new", within_s=30)["alert"]
-                assert alert["level"] == "critical"
-                eventually(lambda: business.ask("GET", "/alerts/").status_code, lambda status: status == 200)
-                assert silent_but_for_status(socket)
-            business.rows.db.close()
+        with (
+            WebServer(valkey.url(), keys) as web,
+            Worker(valkey.url(), system.database_url, keys),
+            System(web, system.database_url).tenant() as business,
+            business.connect() as socket,
+        ):
+            business.be_owed()
+            assert told(socket, 1) == [("alert.new", "warning")]
+            business.rows.expense(today(), 100)
+            with redis.Redis.from_url(valkey.url()) as client:
+                client.config_set("save", "")
+            valkey.stop()
+            valkey.start()
+            # Nobody tells the workers: the socket's own process finds that Redis lost everything.
+            alert = socket.receive_type("alert.new", within_s=30)["alert"]
+            assert alert["level"] == "critical"
+            eventually(lambda: business.ask("GET", "/alerts/").status_code, lambda status: status == 200)
+            assert silent_but_for_status(socket)
     finally:
         valkey.stop()
 
@@ -507,5 +513,5 @@ def silent_but_for_status(socket: Socket) -> bool:
 def test_a_socket_of_a_tenant_that_is_deleted_is_closed(business: Business) -> None:
     with business.connect() as socket:
         business.rows.db.execute("DELETE FROM dashboard.tenant WHERE tenant_id = %s", [business.id])
-        assert business.ask("POST", "/realtime/recalculate/").status_code == 404
+        assert business.recalculation().status_code == 404
         assert socket.closed() == 4403
