@@ -60,7 +60,7 @@ def test_a_slow_client_gets_only_the_newest_snapshot_and_the_newest_status() -> 
 
 
 def test_whatever_is_posted_wakes_the_client() -> None:
-    posts: tuple[Callable[[Subscription], object], ...] = (
+    posts: tuple[Callable[[Mailbox], object], ...] = (
         lambda s: s.post(_update(1)),
         lambda s: s.post_status(Staleness(stale=False)),
         lambda s: s.end(),
