@@ -195,9 +195,7 @@ def incoming(day: date, amount: str, *, no_rate: str | None = None) -> IncomingG
     return IncomingGroup(day=day, no_rate=no_rate, documents=1, amount=D(amount))
 
 
-def payable(
-    day: date | None, amount: str, *, vendor: str | None = None, no_rate: str | None = None
-) -> PayableGroup:
+def payable(day: date | None, amount: str, *, vendor: str | None = None, no_rate: str | None = None) -> PayableGroup:
     """A vendor credit has no day and a negative amount."""
     return PayableGroup(day=day, vendor=vendor, no_rate=no_rate, documents=1, amount=D(amount))
 

@@ -182,7 +182,9 @@ class TestRevenueOnCashBasis:
         assert (found.value, found.confidence_factors.fx) == (D("100.00"), D(0))
 
     def test_it_is_null_on_every_day_where_nobody_can_say_which_money_paid_for_what(self) -> None:
-        given = facts(basis="cash", links_known=False, settlements=(settlement(TODAY),), paid_expenses=(expense(TODAY, "9"),))
+        given = facts(
+            basis="cash", links_known=False, settlements=(settlement(TODAY),), paid_expenses=(expense(TODAY, "9"),)
+        )
         for name in (REVENUE, PROFIT):
             found = metric(given, name)
             assert (found.value, found.previous, found.change, found.change_percent) == (None, None, None, None)
