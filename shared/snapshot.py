@@ -119,10 +119,15 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DataIssue(msgspec.Struct, frozen=True, kw_only=True):
-    """Something in the tenant's settings that makes the numbers provisional, e.g. an unknown time zone."""
+    """Something that makes the numbers provisional: a setting that cannot be used, or a currency without a rate.
 
-    code: Literal["unknown_timezone", "unknown_currency", "unknown_basis"]
+    currency, since: of `missing_rate`: which one, and the first day for which a rate was looked for and not found.
+    """
+
+    code: Literal["unknown_timezone", "unknown_currency", "unknown_basis", "missing_rate"]
     detail: str
+    currency: str | UnsetType = UNSET
+    since: date | UnsetType = UNSET
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,14 +165,29 @@ class CurrencyAmount(msgspec.Struct, frozen=True, kw_only=True):
     amount: Decimal
 
 
+class Debtor(msgspec.Struct, frozen=True, kw_only=True):
+    """A client with open invoices (null: those without client). oldest_due: of all open ones, null if none has a date."""
+
+    client_id: str | None
+    name: str | None
+    outstanding: Decimal | None
+    overdue: Decimal | None
+    oldest_due: date | None
+    invoices: int
+
+
 class Receivables(msgspec.Struct, frozen=True, kw_only=True):
-    """What clients owe now, in the base currency; by_currency lists the same in the invoices' own currencies."""
+    """What clients owe now, in the base currency; by_currency lists the same in the invoices' own currencies.
+
+    debtors: the ten with most overdue, then most outstanding. customer_credit: null also where it cannot be known.
+    """
 
     outstanding: Decimal | None
     customer_credit: Decimal | None
     dso_days: Decimal | None
     ageing: tuple[AgeingBucket, ...]
     by_currency: tuple[CurrencyAmount, ...]
+    debtors: tuple[Debtor, ...]
     unconverted: tuple[Unconverted, ...]
 
 
@@ -191,21 +211,28 @@ class HistoryDay(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TopClient(msgspec.Struct, frozen=True, kw_only=True):
-    """A client's revenue (accrual, tax excluded) of the trailing 90 days; share of the total 0..1."""
+    """A client's revenue (accrual, tax excluded) of the trailing 90 days; null = nothing convertible.
+
+    share: of all positive rows' sum, 0..1; null for the others, and for all while a document of the block has no rate.
+    """
 
     client_id: str | None
     name: str | None
-    revenue: Decimal
+    revenue: Decimal | None
     share: Decimal | None
     documents: int
 
 
 class ForecastDay(msgspec.Struct, frozen=True, kw_only=True):
-    """Expected cash of one coming day: open invoices and unpaid expenses when due, recurring templates when next on."""
+    """Expected cash of one coming day; null = something is expected, and none of it convertible.
+
+    cumulative: what the accounts hold at the end of the day, as far as it can be converted; without an opening balance
+    the change from today on.
+    """
 
     date: date
-    inflow: Decimal
-    outflow: Decimal
+    inflow: Decimal | None
+    outflow: Decimal | None
     cumulative: Decimal
 
 
@@ -220,16 +247,37 @@ class QuotesOverview(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExpenseCategory(msgspec.Struct, frozen=True, kw_only=True):
-    """Expenses of the trailing 30 days in one category (null = none given); share of the total 0..1."""
+    """Expenses of the trailing 30 days in one category (null = none given); amount null = nothing convertible.
+
+    share: as of TopClient.
+    """
 
     category: str | None
-    amount: Decimal
+    amount: Decimal | None
     share: Decimal | None
     documents: int
 
 
+class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
+    """What each block of the overview misses for want of an exchange rate, over all of its rows, listed or not.
+
+    Amounts are as the block counts them; `series`: as its three numbers count them, so a document may be in it twice.
+    """
+
+    receivables: tuple[Unconverted, ...]
+    customer_credit: tuple[Unconverted, ...]
+    series: tuple[Unconverted, ...]
+    top_clients: tuple[Unconverted, ...]
+    cash_forecast: tuple[Unconverted, ...]
+    quotes: tuple[Unconverted, ...]
+    expense_categories: tuple[Unconverted, ...]
+
+
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
-    """The long form of the dashboard, as stored."""
+    """The long form of the dashboard, as stored.
+
+    opening_balance: what the accounts held at the end of yesterday, from which the forecast starts; null = not known.
+    """
 
     user_id: str
     as_of: Instant
@@ -241,9 +289,11 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     series: tuple[SeriesDay, ...]
     history: tuple[HistoryDay, ...]
     top_clients: tuple[TopClient, ...]
+    opening_balance: Decimal | None
     cash_forecast: tuple[ForecastDay, ...]
     quotes: QuotesOverview
     expense_categories: tuple[ExpenseCategory, ...]
+    unconverted: LeftOut
 
 
 class Served(Snapshot, frozen=True, kw_only=True):

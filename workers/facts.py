@@ -1,15 +1,13 @@
 """What the database says about one tenant, aggregated: the frozen types that a KPI may look at. Types only.
 
-Amounts are never rounded; credit notes and refunds are already negative. A flow group whose `currency` is the tenant's
-base currency is in base units: documents in that currency, and those converted by their own base_rate. Any other group is
-in its own currency and waits for the one rate that serves all of it. Balances prefer today's rate to the documents' own,
-so their groups carry both. Source: SPEC 3 and 4.
+Money stands in base units, converted and rounded document by document where it was read, so that a KPI only adds up. What
+could not be converted stands in groups of its own: `no_rate` names the currency, and the amounts are in it, rounded to its
+minor unit. Credit notes and refunds are already negative. Source: SPEC 3 and 4.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
@@ -23,7 +21,10 @@ DEFAULT_THRESHOLDS = AlertThresholds()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tenant:
-    """A business and the clock it lives by. `timezone` is one that exists; what was wrong with the row is in `issues`."""
+    """A business and the clock it lives by. `timezone` is one that exists; what was wrong with the row is in `issues`.
+
+    cash_balance: what the accounts held at the end of the local day cash_balance_on, in base units, rounded; None = unknown.
+    """
 
     tenant_id: str
     name: str | None
@@ -31,6 +32,8 @@ class Tenant:
     base_currency: str
     basis: Basis
     fiscal_year_start_month: int
+    cash_balance: Decimal | None = None
+    cash_balance_on: date | None = None
     issues: tuple[DataIssue, ...] = ()
 
 
@@ -46,15 +49,15 @@ class Clock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceGroup:
-    """Posted invoices or credit notes of one issue day and currency, trailing 90 days.
+    """Posted invoices or credit notes of one issue day, trailing 90 days.
 
-    The rate, where one is needed, is that of `day`. net: without tax, gross: with it. terms_days and with_terms:
-    Σ (due − issue) in days and the count of those that have a due date (invoices only).
+    net: without tax, gross: with it. terms_days and with_terms: Σ (due − issue) in days and the count of those that have
+    a due date (invoices only).
     """
 
     day: date
     kind: Literal["invoice", "credit_note"]
-    currency: str
+    no_rate: str | None
     documents: int
     anomalies: int
     net: Decimal
@@ -64,56 +67,63 @@ class InvoiceGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AllocationGroup:
-    """Revenue on cash basis: allocated money × (total − tax) / total, by day paid, in the invoice's currency.
+class ClientGroup:
+    """One client's invoices less credit notes, net, trailing 90 days."""
 
-    rate_date: issue date of the invoices, whose rate counts; None when no rate is needed. Refunds are negative.
-    A tenant on accrual basis has none, nor settlements.
-    """
-
-    day: date
-    currency: str
-    rate_date: date | None
+    client_id: str | None
+    name: str | None
+    no_rate: str | None
+    documents: int
     net: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentGroup:
-    """Succeeded payments or refunds of one day paid and currency, trailing 60 days and today, for cash flow.
+class AllocationGroup:
+    """Revenue on cash basis, by day paid: what each allocation brought of its invoice, without the tax in it.
 
-    amount is negative for refunds; the rate, where one is needed, is that of `day`.
+    Refunds are negative. since: of those without a rate, the earliest day whose rate was looked for. A tenant on accrual
+    basis has none, nor settlements.
     """
 
     day: date
+    no_rate: str | None
+    net: Decimal
+    since: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettlementGroup:
+    """The payments and refunds behind that revenue, with an allocation or without, by day paid (confidence).
+
+    lacking: the currencies without a rate among a payment's counted allocations; empty = it is convertible.
+    """
+
+    day: date
+    documents: int
+    lacking: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentGroup:
+    """Succeeded payments or refunds of one day paid, trailing 60 days and today, for cash flow. Refunds are negative."""
+
+    day: date
     kind: Literal["payment", "refund"]
-    currency: str
+    no_rate: str | None
     documents: int
     amount: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SettlementGroup:
-    """The same payments and refunds, counted by which rates their allocations still need (for cash-basis confidence).
-
-    needs: (currency, rate date) of every counted allocation that is neither in base currency nor of an invoice with its
-    own rate; empty when there is none, or no allocation at all. A payment is convertible when all of them are known.
-    """
-
-    day: date
-    documents: int
-    needs: tuple[tuple[str, date], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ExpenseGroup:
-    """Posted expenses of one day, category and currency; trailing 60 days and today. A vendor credit is negative.
+    """Posted expenses of one day and category; trailing 60 days and today. A vendor credit is negative.
 
-    In `TenantFacts.expenses` the day is the expense date, in `paid_expenses` the day paid, and the rate is that day's.
+    In `TenantFacts.expenses` the day is the expense date, in `paid_expenses` the day paid; the rate is that day's.
     """
 
     day: date
     category: str | None
-    currency: str
+    no_rate: str | None
     documents: int
     anomalies: int
     net: Decimal
@@ -122,61 +132,100 @@ class ExpenseGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenInvoiceGroup:
-    """Posted invoices with a balance now, by ageing bucket; `due_on` splits those due within the coming 30 days.
+    """Posted invoices of one client with a balance now, by ageing bucket and currency.
 
-    amount: Σ balance in `currency`; own_base: the same in base units by the documents' own base_rate, None for documents
-    without one. Balances prefer today's rate, so both are given. largest, largest_own_base: of a single invoice.
+    amount: Σ balance in `currency`. base: the same in base units, None for those without a rate. issued_base: of those
+    dated up to today (0 when there are none), issued_documents their number. largest: the largest balance of a single
+    invoice in base units, and which one; oldest_due: None when none of them has a due date.
     """
 
+    client_id: str | None
+    name: str | None
     bucket: Bucket
-    due_on: date | None
     currency: str
     documents: int
     anomalies: int
     amount: Decimal
-    own_base: Decimal | None
-    largest: Decimal = Decimal(0)
-    largest_own_base: Decimal | None = None
+    base: Decimal | None
+    issued_documents: int
+    issued_base: Decimal | None
+    oldest_due: date | None
+    largest: Decimal | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditGroup:
-    """Money of clients that pays for nothing yet: not allocated or beyond a total; unallocated refunds are negative."""
+    """One client's money that pays for nothing yet: unallocated payments, unused credit notes, unallocated refunds.
 
+    Refunds are negative, credit notes are those dated up to today. amount: in `currency`; base: in base units, None without
+    a rate and where it is not known what is left. lacks, since: where base is None, which currency had no rate (None =
+    `currency` itself) on which day (None = today).
+    """
+
+    client_id: str | None
+    kind: Literal["payment", "credit_note", "refund"]
     currency: str
     documents: int
     amount: Decimal
-    own_base: Decimal | None
+    base: Decimal | None
+    lacks: str | None = None
+    since: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncomingGroup:
+    """Open invoices expected on one of the 30 days from today: on the day a payment names, else when due."""
+
+    day: date
+    no_rate: str | None
+    documents: int
+    amount: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayableGroup:
-    """Posted expenses not paid by today that fall due by the end of the coming 30 days; overdue ones on today."""
+    """Unpaid expenses that go out on one of the 30 days from today: on the day ordered, else when due, else today.
 
-    due_on: date
-    currency: str
+    vendor: given only where that vendor also has credits. A vendor credit has no day: it is negative and lessens what the
+    same vendor is owed.
+    """
+
+    day: date | None
+    vendor: str | None
+    no_rate: str | None
     documents: int
     amount: Decimal
-    own_base: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CashSinceGroup:
+    """Cash flow between the host's cash balance and today: after its day up to yesterday, or from today up to its day.
+
+    amount: signed as Cash Flow counts it, in both cases. since: as of AllocationGroup, by day paid.
+    """
+
+    no_rate: str | None
+    documents: int
+    amount: Decimal
+    since: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuoteGroup:
-    """Quotes decided in the trailing 180 days, or still open (decided None). `window` counts from today backwards:
+    """Quotes decided in the trailing 180 days (flow rates), or still open (window None; balance rates).
 
-    recent = the trailing 30 days, current = the other 60 of the trailing 90, previous = the 90 days before them.
-    rate_date: the issue date, None when no rate is needed. amount: Σ total. expires_on: of open quotes that expire within
-    90 days.
+    `window` counts from today backwards: recent = the trailing 30 days, current = the other 60 of the trailing 90,
+    previous = the 90 days before them. expires_on: of open quotes that expire within 90 days. since: as of AllocationGroup.
     """
 
     window: DecisionWindow | None
     outcome: Literal["won", "lost", "open"]
-    currency: str
-    rate_date: date | None
+    no_rate: str | None
     documents: int
     anomalies: int
     amount: Decimal
     expires_on: date | None = None
+    since: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,29 +243,23 @@ class ClientActivity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClientGroup:
-    """One client's invoices less credit notes, net, trailing 90 days; rate_date: issue date, None if not needed."""
-
-    client_id: str | None
-    name: str | None
-    currency: str
-    rate_date: date | None
-    documents: int
-    net: Decimal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Recurring:
-    """An active template; it is no document and never counts but in the cash forecast."""
+    """An active template; it is no document and never counts but in the cash forecast.
+
+    amount: of one occurrence in `currency`; base: in base units, None without a rate. newest_document: date of the newest
+    posted document made from it.
+    """
 
     kind: Literal["invoice", "expense"]
     currency: str
     amount: Decimal
+    base: Decimal | None
     interval_unit: Literal["day", "week", "month", "year"]
     interval_count: int
     next_on: date
     ends_on: date | None
     terms_days: int
+    newest_document: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,28 +298,31 @@ class KnownAlert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantFacts:
-    """Everything a tenant's snapshot is computed from. `rates` holds base units per 1 unit, keyed (currency, date)
+    """Everything a tenant's snapshot is computed from.
 
-    and already resolved: the newest rate on or before the date and at most 7 days older. No key: no rate.
+    links_known: False where the host keeps balances but neither allocations nor what is unapplied, so that nobody can say
+    which money paid for what.
     """
 
     tenant: Tenant
     clock: Clock
     invoices: tuple[InvoiceGroup, ...] = ()
+    clients: tuple[ClientGroup, ...] = ()
     allocations: tuple[AllocationGroup, ...] = ()
-    payments: tuple[PaymentGroup, ...] = ()
     settlements: tuple[SettlementGroup, ...] = ()
+    payments: tuple[PaymentGroup, ...] = ()
     expenses: tuple[ExpenseGroup, ...] = ()
     paid_expenses: tuple[ExpenseGroup, ...] = ()
     open_invoices: tuple[OpenInvoiceGroup, ...] = ()
     credits: tuple[CreditGroup, ...] = ()
+    incoming: tuple[IncomingGroup, ...] = ()
     payables: tuple[PayableGroup, ...] = ()
+    cash_since: tuple[CashSinceGroup, ...] = ()
     quotes: tuple[QuoteGroup, ...] = ()
     activity: ClientActivity = ClientActivity()
-    clients: tuple[ClientGroup, ...] = ()
     recurring: tuple[Recurring, ...] = ()
     closes: tuple[Close, ...] = ()
-    rates: Mapping[tuple[str, date], Decimal] = field(default_factory=dict)
+    links_known: bool = True
     has_documents: bool = False
     thresholds: AlertThresholds = DEFAULT_THRESHOLDS
     alerts: tuple[KnownAlert, ...] = ()
