@@ -32,8 +32,9 @@ PAYER = """
 #   worth     taken in the source's currency; null where no rate tells
 #   lacks     then the target's currency, if it is that which has no rate
 #
-# Without refunds and with no more than the total every link takes its amount. Other invoices are settled link by link. What refunds take back of a surplus is gone from the payments that brought it, the earliest first. Refunds of a
-# credit note take what invoices have left of it.
+# Without refunds and with no more than the total every link takes its amount. Other invoices are settled link by link. What
+# refunds take back of a surplus is gone from the payments that brought it, the earliest first. Refunds of a credit note take
+# what invoices have left of it.
 _FOLLOWED = """
     sized AS (
         SELECT l.*, bool_or(l.source_kind = 'refund') OVER target OR sum(l.amount) OVER target > l.total AS hard

@@ -44,7 +44,8 @@ LINKS_UNKNOWN = statement("""
                         WHERE n.tenant_id = a.tenant_id AND n.status = 'posted' AND n.kind = 'credit_note' OFFSET 0))
         AND EXISTS (SELECT FROM dashboard.invoice AS i
                     WHERE i.tenant_id = a.tenant_id AND i.status = 'posted' AND i.balance IS NOT NULL OFFSET 0)
-        AND NOT EXISTS (SELECT FROM dashboard.payment AS p WHERE p.tenant_id = a.tenant_id AND p.unapplied IS NOT NULL OFFSET 0)
+        AND NOT EXISTS (SELECT FROM dashboard.payment AS p
+                        WHERE p.tenant_id = a.tenant_id AND p.unapplied IS NOT NULL OFFSET 0)
 """)
 
 NO_CURRENCY = "XXX"
