@@ -51,7 +51,7 @@ OPEN_INVOICES = """
                sum(worth) FILTER (WHERE no_rate IS NULL) AS base,
                count(*) FILTER (WHERE issue_date <= today) AS issued_documents,
                CASE WHEN no_rate IS NULL THEN coalesce(sum(worth) FILTER (WHERE issue_date <= today), 0) END AS issued_base,
-               greatest(min(due_date) FILTER (WHERE due_date < DATE '9999-12-31'), DATE '0001-01-01') AS oldest_due,
+               min(greatest(due_date, DATE '0001-01-01')) FILTER (WHERE due_date < DATE '9999-12-31') AS oldest_due,
                max(worth) FILTER (WHERE no_rate IS NULL) AS largest
         FROM open
         GROUP BY tenant_id, client_id, currency, bucket, no_rate
