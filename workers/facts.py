@@ -155,9 +155,11 @@ class OpenInvoiceGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditGroup:
-    """One client's money that pays for nothing yet: unallocated payments, unused credit notes, unallocated refunds (negative).
+    """One client's money that pays for nothing yet: unallocated payments, unused credit notes, unallocated refunds.
 
-    amount: in `currency`; base: in base units, None without a rate and where it is not known what is left.
+    Refunds are negative, credit notes are those dated up to today. amount: in `currency`; base: in base units, None without
+    a rate and where it is not known what is left. lacks, since: where base is None, which currency had no rate (None =
+    `currency` itself) on which day (None = today).
     """
 
     client_id: str | None
@@ -166,6 +168,8 @@ class CreditGroup:
     documents: int
     amount: Decimal
     base: Decimal | None
+    lacks: str | None = None
+    since: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,11 +199,15 @@ class PayableGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CashSinceGroup:
-    """Cash flow between the host's cash balance and today: after its day up to yesterday, or back from today to it."""
+    """Cash flow between the host's cash balance and today: after its day up to yesterday, or from today up to its day.
+
+    amount: signed as Cash Flow counts it, in both cases. since: as of AllocationGroup, by day paid.
+    """
 
     no_rate: str | None
     documents: int
     amount: Decimal
+    since: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Rows to facts: SQL in, `TenantFacts` out. One file per family of statements; the only place that reads the contract.
 
-Nothing is rounded or judged here: a statement counts, sums and groups, and workers/kpi decides what it means.
+Money becomes base units here, rounded document by document (SPEC 4.5); what it means, workers/kpi decides.
 """
 
 from workers.source.source import Loaded, Source

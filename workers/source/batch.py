@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import Connection, CursorResult, TextClause, text
 
+from shared.currency import exponent
 from shared.errors import InvalidData
 from workers.facts import Clock, Tenant
-
-Group = TypeVar("Group")
+from workers.source.columns import Missing, with_nulls
+from workers.source.conversion import with_conversions
 
 # Every statement begins with the tenants asked for, each with its own local day: the batch costs one round trip, and
 # each tenant's rows are found through an index by (tenant, date).
@@ -22,58 +24,79 @@ Group = TypeVar("Group")
 _ASKED = """
     WITH asked AS MATERIALIZED (
         SELECT * FROM unnest(CAST(:tenant_ids AS text[]), CAST(:todays AS date[]), CAST(:bases AS text[]),
-                             CAST(:on_cash AS boolean[])) AS a (tenant_id, today, base, on_cash)
+                             CAST(:places AS integer[]), CAST(:on_cash AS boolean[]), CAST(:cash_balances_on AS date[]),
+                             CAST(:links_known AS boolean[]))
+                 AS a (tenant_id, today, base, places, on_cash, cash_balance_on, links_known)
     )
 """
 
-# What a flow is worth: own.rate is the document's rate to base units (null when it has none), money.currency what the
-# amount times money.factor is in. A rate that is not positive is none. 'XXX' is ISO 4217's code for no currency.
-_CONVERTED = """
-    CROSS JOIN LATERAL (
-        SELECT CASE WHEN document.currency::text = a.base THEN 1
-                    WHEN document.base_rate > 0 THEN document.base_rate END AS rate
-    ) own
-    CROSS JOIN LATERAL (
-        SELECT coalesce(own.rate, 1) AS factor,
-               CASE WHEN own.rate IS NULL THEN coalesce(document.currency::text, 'XXX') ELSE a.base END AS currency
-    ) money
-"""
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement in SQL, made ready for relations that may lack optional columns."""
+
+    sql: str
+
+    def reading(self, missing: Missing) -> TextClause:
+        """The statement as it can be carried out."""
+        return _ready(self.sql, missing)
 
 
-def statement(body: str, **names: str) -> TextClause:
-    """A statement over the tenants `asked` for. In `body`, {converted i} adds what the documents i are worth in base
-    units; {name} stands for what `names` says."""
+@lru_cache(maxsize=1000)
+def _ready(sql: str, missing: Missing) -> TextClause:
+    return text(with_nulls(sql, missing))
+
+
+def statement(body: str, **names: str) -> Statement:
+    """A statement over the tenants `asked` for; it names a table as `dashboard.TABLE AS alias`. {name} stands for what
+    `names` says; for marks of money see conversion.py."""
     for name, meaning in names.items():
         body = body.replace(f"{{{name}}}", meaning)
-    for alias in "ipeq":
-        body = body.replace(f"{{converted {alias}}}", _CONVERTED.replace("document.", f"{alias}."))
-    return text(_ASKED + body)
+    return Statement(with_conversions(_ASKED + body))
+
+
+Groups = dict[str, list[Any]]
+"""Groups of facts of one family, by tenant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Tenants that exist, their clocks, and the transaction that reads them."""
+    """Tenants that exist, their clocks, and the transaction that reads them.
+
+    links_unknown: the tenants of whom nobody can say which money paid for what.
+    """
 
     connection: Connection
     tenants: Mapping[str, Tenant]
     clocks: Mapping[str, Clock]
+    missing: Missing = frozenset()
+    links_unknown: frozenset[str] = field(default=frozenset())
 
-    def groups(self, query: TextClause, make: Callable[..., Group]) -> dict[str, list[Group]]:
-        """Run the statement and make one group of each row, by tenant: the columns are tenant_id, then make's fields.
+    def groups(self, query: Statement, families: Mapping[str, type[Any]]) -> dict[str, Groups]:
+        """Run the statement and make one group of each row, by family and tenant: of the columns named as the fields of
+        that family's type. With several families the column `family` says which one a row belongs to.
 
         Raises InvalidData when an amount is missing, NaN or infinite.
         """
         result = self.execute(query)
-        fields = tuple(result.keys())[1:]
-        found: dict[str, list[Group]] = {}
-        for tenant_id, *values in result.all():
-            refuse_nonsense(tenant_id, values)
-            found.setdefault(tenant_id, []).append(make(**dict(zip(fields, values, strict=True))))
+        columns = list(result.keys())
+        places = {
+            family: [(f.name, columns.index(f.name)) for f in fields(make) if f.name in columns]
+            for family, make in families.items()
+        }
+        found: dict[str, Groups] = {family: {} for family in families}
+        (only, *more) = families
+        family_at = columns.index("family") if more else None
+        for row in result.all():
+            family = only if family_at is None else row[family_at]
+            refuse_nonsense(row[0], row)
+            group = families[family](**{name: _frozen(row[place]) for name, place in places[family]})
+            found[family].setdefault(row[0], []).append(group)
         return found
 
-    def execute(self, query: TextClause) -> CursorResult[*tuple[Any, ...]]:
+    def execute(self, query: Statement) -> CursorResult[*tuple[Any, ...]]:
         """Run a statement over all the tenants; it may ask for the moment as :now."""
-        return self.connection.execute(query, self._asked())
+        return self.connection.execute(query.reading(self.missing), self._asked())
 
     def _asked(self) -> dict[str, Any]:
         tenants = self.tenants.values()
@@ -82,8 +105,15 @@ class Batch:
             "tenant_ids": [tenant.tenant_id for tenant in tenants],
             "todays": [self.clocks[tenant.tenant_id].today for tenant in tenants],
             "bases": [tenant.base_currency for tenant in tenants],
+            "places": [exponent(tenant.base_currency) for tenant in tenants],
             "on_cash": [tenant.basis == "cash" for tenant in tenants],
+            "cash_balances_on": [None if tenant.cash_balance is None else tenant.cash_balance_on for tenant in tenants],
+            "links_known": [tenant.tenant_id not in self.links_unknown for tenant in tenants],
         }
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def refuse_nonsense(tenant_id: str, values: Sequence[Any]) -> None:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from workers.source.batch import statement
 
 _EXPENSES = """
-    SELECT a.tenant_id, e.{day} AS day, e.category, money.currency,
+    SELECT a.tenant_id, e.{day} AS day, e.category, money.no_rate,
            count(*) AS documents,
            count(*) FILTER (WHERE e.tax IS NULL OR abs(e.total) < abs(e.tax)) AS anomalies,
-           sum((coalesce(e.total, 'NaN') - coalesce(e.tax, 0)) * money.factor) AS net,
-           sum(coalesce(e.total, 'NaN') * money.factor) AS gross
+           sum(round((coalesce(e.total, 'NaN') - coalesce(e.tax, 0)) * money.factor, money.places)) AS net,
+           sum(round(coalesce(e.total, 'NaN') * money.factor, money.places)) AS gross
     FROM asked a
     CROSS JOIN LATERAL (
-        SELECT * FROM dashboard.expense
+        SELECT * FROM dashboard.expense AS expense
         WHERE tenant_id = a.tenant_id AND status = 'posted' AND {day} BETWEEN a.today - 60 AND a.today
         OFFSET 0
     ) e
-    {converted e}
-    GROUP BY a.tenant_id, e.{day}, e.category, money.currency
+    {flow e on e.{day}}
+    GROUP BY a.tenant_id, e.{day}, e.category, money.no_rate
 """
 
 # What was spent, by category, according to the documents of the trailing 60 days and today?
@@ -26,23 +26,32 @@ EXPENSES = statement(_EXPENSES, day="expense_date")
 # The same by the day the money left.
 PAID_EXPENSES = statement(_EXPENSES, day="paid_on")
 
-# What will have to be paid by the end of the 30 days that begin today? What is overdue, at once. An expense without due
-# date is left out: nobody knows when it will be paid, or whether it has been.
+# What goes out on each of the 30 days that begin today, and what do vendors owe us? An expense goes out on the day its
+# payment is ordered for, else when due, else today; what is overdue, today.
 PAYABLES = statement("""
-    SELECT tenant_id, due_on, currency, count(*) AS documents, sum(total) AS amount, sum(total * rate) AS own_base
-    FROM (
-        SELECT a.tenant_id, greatest(e.due_date, a.today) AS due_on, coalesce(e.currency::text, 'XXX') AS currency,
-               coalesce(e.total, 'NaN') AS total, own.rate
+    , unpaid AS MATERIALIZED (
+        SELECT a.tenant_id, e.vendor, money.no_rate, e.total < 0 AS credit,
+               CASE WHEN e.paid_on > a.today THEN e.paid_on ELSE greatest(coalesce(e.due_date, a.today), a.today) END AS day,
+               a.today + 29 AS last, round(coalesce(e.total, 'NaN') * money.factor, money.places) AS amount
         FROM asked a
         CROSS JOIN LATERAL (
-            SELECT * FROM dashboard.expense
-            WHERE tenant_id = a.tenant_id AND status = 'posted' AND paid_on IS NULL AND due_date <= a.today + 29
+            SELECT * FROM dashboard.expense AS unpaid
+            WHERE tenant_id = a.tenant_id AND status = 'posted' AND paid_on IS NULL
             UNION ALL
-            SELECT * FROM dashboard.expense
-            WHERE tenant_id = a.tenant_id AND status = 'posted' AND paid_on > a.today AND due_date <= a.today + 29
+            SELECT * FROM dashboard.expense AS ordered
+            WHERE tenant_id = a.tenant_id AND status = 'posted' AND paid_on > a.today
             OFFSET 0
         ) e
-        {converted e}
-    ) owed
-    GROUP BY tenant_id, due_on, currency, rate IS NULL
+        {balance e}
+        WHERE e.total IS DISTINCT FROM 0
+    ),
+    crediting AS (
+        SELECT tenant_id, vendor FROM unpaid WHERE credit AND vendor IS NOT NULL GROUP BY tenant_id, vendor
+    )
+    SELECT u.tenant_id, CASE WHEN NOT u.credit THEN u.day END AS day, c.vendor, u.no_rate,
+           count(*) AS documents, sum(u.amount) AS amount
+    FROM unpaid u
+    LEFT JOIN crediting c ON c.tenant_id = u.tenant_id AND c.vendor = u.vendor
+    WHERE CASE WHEN u.credit THEN u.vendor IS NOT NULL ELSE u.day <= u.last END
+    GROUP BY u.tenant_id, CASE WHEN NOT u.credit THEN u.day END, c.vendor, u.no_rate
 """)

@@ -31,3 +31,8 @@ def translate_database_errors(tenant_ids: Sequence[str] = ()) -> Iterator[None]:
     except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, psycopg.OperationalError) as error:
         cause = error.orig if isinstance(error, exc.DBAPIError) else error
         raise SourceUnavailable(type(cause).__name__) from error
+
+
+def columns_have_changed(error: exc.DBAPIError) -> bool:
+    """Whether a statement named a column that a relation has no more, or has by now beside the null put in its place."""
+    return isinstance(error.orig, (psycopg.errors.UndefinedColumn, psycopg.errors.AmbiguousColumn))

@@ -1,94 +1,50 @@
-"""Payments and refunds: cash by day paid, and on cash basis the revenue that they bring."""
+"""Payments and refunds as cash: by day paid, and since the host counted its accounts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
-
-from workers.facts import SettlementGroup
 from workers.source.batch import statement
 
 # How much money came in and went back on each of the trailing 60 days and today?
 PAYMENTS = statement("""
-    SELECT a.tenant_id, p.paid_on AS day, p.kind, money.currency, count(*) AS documents,
-           sum(CASE p.kind WHEN 'refund' THEN -1 ELSE 1 END * coalesce(p.amount, 'NaN') * money.factor) AS amount
+    SELECT a.tenant_id, p.paid_on AS day, p.kind, money.no_rate, count(*) AS documents,
+           sum(CASE p.kind WHEN 'refund' THEN -1 ELSE 1 END
+               * round(coalesce(p.amount, 'NaN') * money.factor, money.places)) AS amount
     FROM asked a
     CROSS JOIN LATERAL (
-        SELECT * FROM dashboard.payment
+        SELECT * FROM dashboard.payment AS payment
         WHERE tenant_id = a.tenant_id AND status = 'succeeded' AND paid_on BETWEEN a.today - 60 AND a.today
         OFFSET 0
     ) p
-    {converted p}
+    {flow p on p.paid_on}
     WHERE p.kind IN ('payment', 'refund')
-    GROUP BY a.tenant_id, p.paid_on, p.kind, money.currency
+    GROUP BY a.tenant_id, p.paid_on, p.kind, money.no_rate
 """)
 
-# On cash basis: what revenue did that money bring, without tax? Each allocation carries its invoice's share of tax, and
-# takes its invoice's rate. Rounding to 36 places makes the division keep as many: its error stays below what kpi/money.py
-# trims.
-ALLOCATIONS = statement("""
-    SELECT a.tenant_id, p.paid_on AS day, money.currency,
-           CASE WHEN own.rate IS NULL THEN i.issue_date END AS rate_date,
-           sum(CASE WHEN i.total = 0 THEN 0
-                    ELSE CASE p.kind WHEN 'refund' THEN -1 ELSE 1 END * money.factor
-                         * round(coalesce(l.amount, 'NaN') * (coalesce(i.total, 'NaN') - coalesce(i.tax, 0)), 36)
-                         / i.total END) AS net
-    FROM asked a
-    CROSS JOIN LATERAL (
-        SELECT * FROM dashboard.payment
-        WHERE tenant_id = a.tenant_id AND status = 'succeeded' AND paid_on BETWEEN a.today - 60 AND a.today
-        OFFSET 0
-    ) p
-    CROSS JOIN LATERAL (
-        SELECT * FROM dashboard.allocation
-        WHERE tenant_id = p.tenant_id AND source_kind = p.kind AND source_id = p.payment_id
-        OFFSET 0
-    ) l
-    CROSS JOIN LATERAL (
-        SELECT * FROM dashboard.invoice
-        WHERE tenant_id = l.tenant_id AND invoice_id = l.invoice_id AND status = 'posted' AND kind = 'invoice'
-        OFFSET 0
-    ) i
-    {converted i}
-    WHERE a.on_cash AND p.kind IN ('payment', 'refund')
-    GROUP BY a.tenant_id, p.paid_on, money.currency, rate_date
-""")
-
-# On cash basis: how many of those payments can be converted? `needs` lists, as 'EUR 2026-03-10', the rates that a payment's
-# allocations still need.
-SETTLEMENTS = statement("""
-    SELECT tenant_id, day, count(*) AS documents, needs
-    FROM (
-        SELECT a.tenant_id, p.paid_on AS day,
-               coalesce(array_agg(DISTINCT money.currency || ' ' || to_char(i.issue_date, 'YYYY-MM-DD'))
-                   FILTER (WHERE i.invoice_id IS NOT NULL AND own.rate IS NULL), '{}') AS needs
+# What moved between the day whose end the host knows its accounts of and today? The days after it up to yesterday; if it is
+# today or later, the days from today to it.
+CASH_SINCE = statement("""
+    , since AS (
+        SELECT a.*, CASE WHEN cash_balance_on < today THEN cash_balance_on + 1 ELSE today END AS first,
+               CASE WHEN cash_balance_on < today THEN today - 1 ELSE cash_balance_on END AS last
         FROM asked a
-        CROSS JOIN LATERAL (
-            SELECT * FROM dashboard.payment
-            WHERE tenant_id = a.tenant_id AND status = 'succeeded' AND paid_on BETWEEN a.today - 60 AND a.today
-            OFFSET 0
-        ) p
-        LEFT JOIN LATERAL (
-            SELECT * FROM dashboard.allocation
-            WHERE tenant_id = p.tenant_id AND source_kind = p.kind AND source_id = p.payment_id
-            OFFSET 0
-        ) l ON true
-        LEFT JOIN LATERAL (
-            SELECT * FROM dashboard.invoice
-            WHERE tenant_id = l.tenant_id AND invoice_id = l.invoice_id AND status = 'posted' AND kind = 'invoice'
-            OFFSET 0
-        ) i ON true
-        {converted i}
-        WHERE a.on_cash AND p.kind IN ('payment', 'refund')
-        GROUP BY a.tenant_id, p.paid_on, p.payment_id
-    ) settled
-    GROUP BY tenant_id, day, needs
-""")
-
-
-def settlement(*, day: date, documents: int, needs: Sequence[str]) -> SettlementGroup:
-    """A row of SETTLEMENTS."""
-    pairs = (need.rsplit(" ", 1) for need in needs)
-    return SettlementGroup(
-        day=day, documents=documents, needs=tuple((currency, date.fromisoformat(on)) for currency, on in pairs)
+        WHERE cash_balance_on IS NOT NULL
     )
+    SELECT a.tenant_id, money.no_rate, count(*) AS documents,
+           sum(moved.sign * round(moved.amount * money.factor, money.places)) AS amount,
+           CASE WHEN money.no_rate IS NOT NULL THEN min(moved.day) END AS since
+    FROM since a
+    CROSS JOIN LATERAL (
+        SELECT CASE kind WHEN 'refund' THEN -1 ELSE 1 END AS sign, paid_on AS day, currency::text, base_rate,
+               coalesce(amount, 'NaN') AS amount
+        FROM dashboard.payment AS payment
+        WHERE tenant_id = a.tenant_id AND status = 'succeeded' AND paid_on BETWEEN a.first AND a.last
+            AND kind IN ('payment', 'refund')
+        UNION ALL
+        SELECT -1, paid_on, currency::text, base_rate, coalesce(total, 'NaN')
+        FROM dashboard.expense AS expense
+        WHERE tenant_id = a.tenant_id AND status = 'posted' AND paid_on BETWEEN a.first AND a.last
+        OFFSET 0
+    ) moved
+    {flow moved on moved.day}
+    GROUP BY a.tenant_id, money.no_rate
+""")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import psycopg
-from sqlalchemy import Engine, TextClause, text
+from sqlalchemy import Engine, exc, text
 
 from shared.store import SourceState
 from shared.thresholds import AlertThresholds
@@ -20,11 +20,13 @@ from workers.database import one_state
 from workers.facts import (
     DEFAULT_THRESHOLDS,
     AllocationGroup,
+    CashSinceGroup,
     ClientActivity,
     ClientGroup,
     Close,
     CreditGroup,
     ExpenseGroup,
+    IncomingGroup,
     InvoiceGroup,
     KnownAlert,
     OpenInvoiceGroup,
@@ -32,40 +34,40 @@ from workers.facts import (
     PaymentGroup,
     QuoteGroup,
     Recurring,
+    SettlementGroup,
     TenantFacts,
 )
 from workers.source.activity import ACTIVITY
 from workers.source.alerts import read_known, read_thresholds
-from workers.source.batch import Batch
+from workers.source.balances import BALANCES
+from workers.source.batch import Batch, Groups, Statement
 from workers.source.clock import clock
 from workers.source.closes import CLOSES, write_closes
-from workers.source.credits import CREDITS
+from workers.source.columns import Missing, missing_columns
 from workers.source.expenses import EXPENSES, PAID_EXPENSES, PAYABLES
-from workers.source.failures import translate_database_errors
-from workers.source.invoices import CLIENTS, INVOICES, OPEN_INVOICES
-from workers.source.payments import ALLOCATIONS, PAYMENTS, SETTLEMENTS, settlement
+from workers.source.failures import columns_have_changed, translate_database_errors
+from workers.source.invoices import INVOICES
+from workers.source.payments import CASH_SINCE, PAYMENTS
 from workers.source.quotes import QUOTES
-from workers.source.rates import read_rates
 from workers.source.recurring import RECURRING
+from workers.source.revenue import CASH_REVENUE
 from workers.source.state import read_state
-from workers.source.tenants import ALL_TENANTS, read_tenants
+from workers.source.tenants import ALL_TENANTS, read_links_unknown, read_tenants
 
-# Field of TenantFacts → the statement that answers it, and what each of its rows becomes.
-FAMILIES: Mapping[str, tuple[TextClause, Callable[..., Any]]] = {
-    "invoices": (INVOICES, InvoiceGroup),
-    "allocations": (ALLOCATIONS, AllocationGroup),
-    "payments": (PAYMENTS, PaymentGroup),
-    "settlements": (SETTLEMENTS, settlement),
-    "expenses": (EXPENSES, ExpenseGroup),
-    "paid_expenses": (PAID_EXPENSES, ExpenseGroup),
-    "open_invoices": (OPEN_INVOICES, OpenInvoiceGroup),
-    "credits": (CREDITS, CreditGroup),
-    "payables": (PAYABLES, PayableGroup),
-    "quotes": (QUOTES, QuoteGroup),
-    "clients": (CLIENTS, ClientGroup),
-    "recurring": (RECURRING, Recurring),
-    "closes": (CLOSES, Close),
-}
+# Each statement, and the fields of TenantFacts that it answers with what each of their rows becomes.
+FAMILIES: tuple[tuple[Statement, Mapping[str, type[Any]]], ...] = (
+    (INVOICES, {"invoices": InvoiceGroup, "clients": ClientGroup}),
+    (CASH_REVENUE, {"allocations": AllocationGroup, "settlements": SettlementGroup}),
+    (PAYMENTS, {"payments": PaymentGroup}),
+    (EXPENSES, {"expenses": ExpenseGroup}),
+    (PAID_EXPENSES, {"paid_expenses": ExpenseGroup}),
+    (BALANCES, {"open_invoices": OpenInvoiceGroup, "incoming": IncomingGroup, "credits": CreditGroup}),
+    (PAYABLES, {"payables": PayableGroup}),
+    (CASH_SINCE, {"cash_since": CashSinceGroup}),
+    (QUOTES, {"quotes": QuoteGroup}),
+    (RECURRING, {"recurring": Recurring}),
+    (CLOSES, {"closes": Close}),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,7 @@ class Source:
         """`thresholds`: where the alert rules begin for tenants that have none of their own."""
         self._engine = engine
         self._thresholds = thresholds
+        self._missing: Missing | None = None
 
     def tenant_ids(self) -> list[str]:
         """Every tenant, in the order of the ids."""
@@ -104,11 +107,29 @@ class Source:
         rows cannot be computed; where the driver cannot say whose they are, it names the first tenant.
         """
         wanted = list(dict.fromkeys(tenant_ids))
-        with translate_database_errors(wanted), one_state(self._engine) as connection:
+        with translate_database_errors(wanted):
+            try:
+                return self._load(wanted, now)
+            except exc.DBAPIError as error:
+                # The host has put another view in a table's place since the columns were looked up.
+                if not columns_have_changed(error):
+                    raise
+                self._missing = None
+                return self._load(wanted, now)
+
+    def missing_columns(self) -> Missing:
+        """The optional columns that the host's tables and views do not have; see workers/source/columns.py."""
+        with translate_database_errors(), self._engine.begin() as connection:
+            return missing_columns(connection)
+
+    def _load(self, wanted: list[str], now: datetime | None) -> Loaded:
+        if self._missing is None:
+            self._missing = self.missing_columns()
+        with one_state(self._engine) as connection:
             state, moment = read_state(connection, now)
-            tenants, have_documents = read_tenants(connection, wanted)
+            tenants, have_documents = read_tenants(connection, wanted, self._missing)
             clocks = {tenant.tenant_id: clock(moment, ZoneInfo(tenant.timezone)) for tenant in tenants.values()}
-            batch = Batch(connection=connection, tenants=tenants, clocks=clocks)
+            batch = Batch(connection=connection, tenants=tenants, clocks=clocks, missing=self._missing)
             revisions, alerts = read_known(batch) if tenants else ({}, {})
             facts = _facts(batch, have_documents, alerts, self._thresholds) if tenants else {}
         return Loaded(state=state, facts=facts, unknown=frozenset(wanted) - tenants.keys(), board_revisions=revisions)
@@ -166,16 +187,18 @@ def _facts(
     alerts: Mapping[str, tuple[KnownAlert, ...]],
     default_thresholds: AlertThresholds,
 ) -> dict[str, TenantFacts]:
-    groups = {family: batch.groups(query, make) for family, (query, make) in FAMILIES.items()}
-    activity = batch.groups(ACTIVITY, ClientActivity)
-    rates = read_rates(batch, groups)
+    batch = replace(batch, links_unknown=read_links_unknown(batch))
+    groups: dict[str, Groups] = {}
+    for query, families in FAMILIES:
+        groups |= batch.groups(query, families)
+    activity = batch.groups(ACTIVITY, {"activity": ClientActivity})["activity"]
     thresholds = read_thresholds(batch, default_thresholds)
     return {
         tenant_id: TenantFacts(
             tenant=tenant,
             clock=batch.clocks[tenant_id],
             activity=activity.get(tenant_id, [ClientActivity()])[0],
-            rates=rates.get(tenant_id, {}),
+            links_known=tenant_id not in batch.links_unknown,
             has_documents=have_documents[tenant_id],
             thresholds=thresholds[tenant_id],
             alerts=alerts.get(tenant_id, ()),

@@ -3,52 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from shared.currency import is_known
 from shared.snapshot import Basis, DataIssue
 from workers.facts import Tenant
+from workers.source.batch import Batch, Statement, refuse_nonsense, statement
 from workers.source.clock import zone
+from workers.source.columns import Missing
+from workers.source.conversion import with_conversions
 
 # Which tenants are there?
 ALL_TENANTS = text("SELECT tenant_id FROM dashboard.tenant WHERE tenant_id IS NOT NULL ORDER BY tenant_id")
 
 # How does each of these tenants do business, and has it any document at all? (Of any date: it found its first row.)
-TENANTS = text("""
+TENANTS = Statement(
+    with_conversions("""
     SELECT t.tenant_id, t.name, t.timezone, t.base_currency::text, t.basis, t.fiscal_year_start_month,
+           round(t.cash_balance, {minor t.base_currency}) AS cash_balance, t.cash_balance_on,
            EXISTS (SELECT FROM dashboard.invoice i WHERE i.tenant_id = t.tenant_id AND i.status = 'posted')
            OR EXISTS (SELECT FROM dashboard.payment p WHERE p.tenant_id = t.tenant_id AND p.status = 'succeeded')
            OR EXISTS (SELECT FROM dashboard.expense e WHERE e.tenant_id = t.tenant_id AND e.status = 'posted')
            OR EXISTS (SELECT FROM dashboard.quote q
                       WHERE q.tenant_id = t.tenant_id AND q.status NOT IN ('draft', 'void')) AS has_documents
-    FROM dashboard.tenant t
+    FROM dashboard.tenant AS t
     WHERE t.tenant_id = ANY(:tenant_ids)
+""")
+)
+
+# Of which tenants can nobody say which money paid for what? Balances are kept, there is money, and nothing says where it
+# went: neither an allocation nor what is unapplied.
+LINKS_UNKNOWN = statement("""
+    SELECT a.tenant_id FROM asked a
+    WHERE NOT EXISTS (SELECT FROM dashboard.allocation l WHERE l.tenant_id = a.tenant_id)
+        AND (EXISTS (SELECT FROM dashboard.payment AS p
+                     WHERE p.tenant_id = a.tenant_id AND p.status = 'succeeded' AND p.paid_on <= a.today)
+             OR EXISTS (SELECT FROM dashboard.invoice AS n
+                        WHERE n.tenant_id = a.tenant_id AND n.status = 'posted' AND n.kind = 'credit_note'))
+        AND EXISTS (SELECT FROM dashboard.invoice AS i
+                    WHERE i.tenant_id = a.tenant_id AND i.status = 'posted' AND i.balance IS NOT NULL)
+        AND NOT EXISTS (SELECT FROM dashboard.payment AS p WHERE p.tenant_id = a.tenant_id AND p.unapplied IS NOT NULL)
 """)
 
 NO_CURRENCY = "XXX"
 _LONGEST_DETAIL = 60
 
 
-def read_tenants(connection: Connection, tenant_ids: Sequence[str]) -> tuple[dict[str, Tenant], dict[str, bool]]:
-    """Those of the tenants that exist, in the order asked, and whether each has documents."""
-    rows = {row.tenant_id: row for row in connection.execute(TENANTS, {"tenant_ids": list(tenant_ids)})}
-    tenants = {
-        tenant_id: _tenant(tenant_id, row.name, row.timezone, row.base_currency, row.basis, row.fiscal_year_start_month)
-        for tenant_id in tenant_ids
-        if (row := rows.get(tenant_id))
-    }
+def read_tenants(
+    connection: Connection, tenant_ids: Sequence[str], missing: Missing
+) -> tuple[dict[str, Tenant], dict[str, bool]]:
+    """Those of the tenants that exist, in the order asked, and whether each has documents.
+
+    Raises InvalidData for a cash balance that is no number.
+    """
+    asked = {"tenant_ids": list(tenant_ids)}
+    rows = {row.tenant_id: row for row in connection.execute(TENANTS.reading(missing), asked)}
+    tenants = {tenant_id: _tenant(row) for tenant_id in tenant_ids if (row := rows.get(tenant_id))}
     return tenants, {tenant_id: row.has_documents for tenant_id, row in rows.items()}
 
 
-def _tenant(
-    tenant_id: str,
-    name: str | None,
-    timezone: str | None,
-    currency: str | None,
-    basis: str | None,
-    fiscal_year_start_month: int | None,
-) -> Tenant:
+def read_links_unknown(batch: Batch) -> frozenset[str]:
+    """The tenants of whom nobody can say which money paid for what."""
+    return frozenset(batch.execute(LINKS_UNKNOWN).scalars())
+
+
+def _tenant(row: Row[Any]) -> Tenant:
+    refuse_nonsense(row.tenant_id, [row.cash_balance])
+    timezone: str | None = row.timezone
+    currency: str | None = row.base_currency
+    basis: str | None = row.basis
     issues = []
     if zone(timezone) is None:
         issues.append(
@@ -61,12 +86,14 @@ def _tenant(
         issues.append(DataIssue(code="unknown_basis", detail=f"{_named('basis', basis)}; accrual is used instead"))
     on: Basis = "cash" if basis == "cash" else "accrual"
     return Tenant(
-        tenant_id=tenant_id,
-        name=name,
+        tenant_id=row.tenant_id,
+        name=row.name,
         timezone=timezone if timezone and zone(timezone) else "UTC",
         base_currency=currency or NO_CURRENCY,
         basis=on,
-        fiscal_year_start_month=fiscal_year_start_month or 1,
+        fiscal_year_start_month=row.fiscal_year_start_month or 1,
+        cash_balance=row.cash_balance,
+        cash_balance_on=row.cash_balance_on,
         issues=tuple(issues),
     )
 

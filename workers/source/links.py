@@ -1,0 +1,129 @@
+"""Links followed to their end: what each payment, refund and credit note took of what it is allocated to (SPEC 4.6)."""
+
+from __future__ import annotations
+
+# The client of a payment p that names none: that of the first of its targets, by id, that has one. Adds `payer`.
+PAYER = """
+    LEFT JOIN LATERAL (
+        SELECT i.client_id
+        FROM dashboard.allocation AS l
+        CROSS JOIN LATERAL (
+            SELECT * FROM dashboard.invoice AS target
+            WHERE tenant_id = l.tenant_id AND invoice_id = l.invoice_id AND status = 'posted'
+            OFFSET 0
+        ) i
+        WHERE p.client_id IS NULL AND p.kind IN ('payment', 'refund')
+            AND l.tenant_id = p.tenant_id AND l.source_kind = p.kind AND l.source_id = p.payment_id
+            AND i.client_id IS NOT NULL AND (i.kind = 'invoice' OR i.kind = 'credit_note' AND p.kind = 'refund')
+        ORDER BY l.invoice_id COLLATE "C"
+        LIMIT 1
+    ) payer ON true
+"""
+
+# Follows every `link`, a common table expression of valid links: all of those of each target that is in it. A link has
+#   tenant_id, base
+#   target_id, target_kind, target_currency, total, room (of a credit note whose balance the host keeps, what refunds may
+#   take of it; else null)
+#   allocation_id, amount (in the target's currency)
+#   source_kind, source_id, source_currency, source_rate (its own base_rate), day (of the source, which alone decides)
+# and `followed` has beside these
+#   settles   by how much the link lowers what is left of its target: negative where a refund reopens an invoice
+#   taken     what of the amount is used up, so that the source does not have it any more
+#   worth     taken in the source's currency; null where no rate tells
+#   lacks     then the target's currency, if it is that which has no rate
+#
+# Most invoices are plain: no refund, no more than the total. There every link takes its amount. The others are settled link
+# by link. What refunds take back of a surplus is gone from the payments that brought it, the earliest first. Refunds of a
+# credit note take what invoices have left of it.
+_FOLLOWED = """
+    hard AS (
+        SELECT tenant_id, target_id
+        FROM link
+        WHERE target_kind = 'invoice'
+        GROUP BY tenant_id, target_id
+        HAVING bool_or(source_kind = 'refund') OR sum(amount) > min(total)
+    ),
+    stepped AS (
+        SELECT l.*, dashboard.settled(l.source_kind, l.amount, l.total) OVER in_order AS state,
+               row_number() OVER in_order AS nth
+        FROM link l
+        JOIN hard ON hard.tenant_id = l.tenant_id AND hard.target_id = l.target_id
+        WHERE l.target_kind = 'invoice'
+        WINDOW in_order AS (
+            PARTITION BY l.tenant_id, l.target_id
+            ORDER BY l.day, CASE l.source_kind WHEN 'payment' THEN 1 WHEN 'credit_note' THEN 2 ELSE 3 END,
+                     l.source_id COLLATE "C", l.allocation_id COLLATE "C"
+            ROWS UNBOUNDED PRECEDING
+        )
+    ),
+    surplus AS (
+        SELECT s.*, CASE WHEN source_kind = 'payment' THEN amount - state[4] ELSE 0 END AS over,
+               sum(CASE WHEN source_kind = 'refund' THEN state[4] - state[5] ELSE 0 END)
+                   OVER (PARTITION BY tenant_id, target_id) AS back,
+               sum(CASE WHEN source_kind = 'payment' THEN amount - state[4] ELSE 0 END)
+                   OVER (PARTITION BY tenant_id, target_id ORDER BY nth ROWS UNBOUNDED PRECEDING) AS over_so_far
+        FROM stepped s
+    ),
+    on_invoices AS MATERIALIZED (
+        SELECT {columns}, a.amount AS settles, a.amount AS taken
+        FROM link a
+        WHERE a.target_kind = 'invoice'
+            AND NOT EXISTS (SELECT FROM hard WHERE hard.tenant_id = a.tenant_id AND hard.target_id = a.target_id)
+        UNION ALL
+        SELECT {columns}, CASE WHEN a.source_kind = 'refund' THEN -a.state[5] ELSE a.state[4] END,
+               a.state[4] + least(a.over, greatest(0, a.back - (a.over_so_far - a.over)))
+        FROM surplus a
+    ),
+    noted AS (
+        SELECT a.tenant_id, a.source_id, sum({worth}) AS taken
+        FROM on_invoices a
+        {rates}
+        WHERE a.source_kind = 'credit_note'
+        GROUP BY a.tenant_id, a.source_id
+    ),
+    on_notes AS (
+        SELECT a.*, coalesce(a.room, a.total - coalesce(noted.taken, 0)) AS limited,
+               sum(a.amount) OVER (
+                   PARTITION BY a.tenant_id, a.target_id ORDER BY a.day, a.source_id COLLATE "C", a.allocation_id COLLATE "C"
+                   ROWS UNBOUNDED PRECEDING) AS so_far
+        FROM link a
+        LEFT JOIN noted ON noted.tenant_id = a.tenant_id AND noted.source_id = a.target_id
+        WHERE a.target_kind = 'credit_note'
+    ),
+    capped AS MATERIALIZED (
+        SELECT * FROM on_invoices
+        UNION ALL
+        SELECT {columns}, used_up.taken, used_up.taken
+        FROM on_notes a
+        CROSS JOIN LATERAL (SELECT greatest(0, least(a.amount, a.limited - (a.so_far - a.amount))) AS taken) used_up
+    ),
+    followed AS MATERIALIZED (
+        SELECT a.*, a.taken AS worth, NULL::text AS lacks FROM capped a WHERE a.source_currency = a.target_currency
+        UNION ALL
+        SELECT a.*, {worth}, CASE WHEN {source rate} IS NOT NULL AND {target rate} IS NULL THEN a.target_currency END
+        FROM capped a {rates} WHERE a.source_currency <> a.target_currency
+    )
+"""
+_COLUMNS = """
+    a.tenant_id, a.base, a.target_id, a.target_kind, a.target_currency, a.allocation_id, a.amount, a.source_kind, a.source_id,
+    a.source_currency, a.source_rate, a.day
+"""
+# Both currencies at the rates of the source's day, its own by its own rate first.
+_RATES = """
+    CROSS JOIN LATERAL (SELECT a.source_currency AS currency) source
+    CROSS JOIN LATERAL (SELECT a.target_currency AS currency) target
+    {rate source on a.day as of_source}
+    {rate target on a.day as of_target}
+"""
+# Rounding to 40 places makes the division keep as many: its error stays far below what any rounding could notice.
+_WORTH = """
+    CASE WHEN a.source_currency = a.target_currency THEN a.taken
+         ELSE round(a.taken * {target rate}, 40) / {source rate} END
+"""
+_SOURCE_RATE = """
+    CASE WHEN a.source_currency = a.base THEN 1 WHEN a.source_rate > 0 THEN a.source_rate ELSE of_source.rate END
+"""
+_TARGET_RATE = "CASE WHEN a.target_currency = a.base THEN 1 ELSE of_target.rate END"
+
+FOLLOWED = _FOLLOWED.replace("{worth}", _WORTH).replace("{rates}", _RATES).replace("{columns}", _COLUMNS)
+FOLLOWED = FOLLOWED.replace("{source rate}", _SOURCE_RATE).replace("{target rate}", _TARGET_RATE)

@@ -1,0 +1,114 @@
+"""Open invoices: by client and age, and the days on which their money is expected. Parts of the statement in balances.py."""
+
+from __future__ import annotations
+
+# Only invoices with a balance are looked at, however many were ever paid. One that rounds to 0 in its own currency is not
+# open. amount: the balance rounded in its own currency; worth: in base units, or that again where there is no rate.
+OPEN = """
+    , settled_sum AS (
+        SELECT tenant_id, target_id, sum(settles) AS settles
+        FROM followed
+        WHERE target_kind = 'invoice'
+        GROUP BY tenant_id, target_id
+    ),
+    open AS MATERIALIZED (
+        SELECT a.tenant_id, a.today, i.invoice_id::text AS invoice_id, i.client_id, i.issue_date, i.due_date,
+               coalesce(i.currency::text, 'XXX') AS currency,
+               i.tax IS NULL OR abs(i.total) < abs(i.tax) OR i.due_date IS NULL OR i.issue_date > a.today AS anomaly,
+               left_over.balance, own_money.amount, money.factor, money.places, money.no_rate,
+               round(left_over.balance * money.factor, money.places) AS worth
+        FROM who a
+        CROSS JOIN LATERAL (
+            SELECT * FROM dashboard.invoice AS invoice
+            WHERE tenant_id = a.tenant_id AND status = 'posted' AND kind = 'invoice' AND (balance IS NULL OR balance > 0)
+                AND (written_off_on IS NULL OR written_off_on > a.today)
+            OFFSET 0
+        ) i
+        LEFT JOIN settled_sum s ON s.tenant_id = a.tenant_id AND s.target_id = i.invoice_id
+        CROSS JOIN LATERAL (
+            SELECT coalesce(i.balance, coalesce(i.total, 'NaN') - coalesce(s.settles, 0)) AS balance
+        ) left_over
+        CROSS JOIN LATERAL (SELECT round(left_over.balance, {minor i.currency}) AS amount) own_money
+        {balance i}
+        WHERE own_money.amount > 0
+    )
+"""
+
+OPEN_INVOICES = """
+    SELECT owed.tenant_id, 'open_invoices' AS family, owed.client_id, c.name, owed.bucket, owed.currency, owed.documents,
+           owed.anomalies, owed.amount, owed.base, owed.issued_documents, owed.issued_base, owed.oldest_due, owed.largest,
+           NULL::date AS day, NULL::text AS no_rate, NULL::text AS kind, NULL::text AS lacks, NULL::date AS since
+    FROM (
+        SELECT tenant_id, client_id, currency,
+               CASE WHEN due_date >= today OR due_date IS NULL THEN 'current'
+                    WHEN today - due_date <= 30 THEN '1-30'
+                    WHEN today - due_date <= 60 THEN '31-60'
+                    WHEN today - due_date <= 90 THEN '61-90'
+                    ELSE '90+' END AS bucket,
+               count(*) AS documents, count(*) FILTER (WHERE anomaly) AS anomalies, sum(amount) AS amount,
+               sum(worth) FILTER (WHERE no_rate IS NULL) AS base,
+               count(*) FILTER (WHERE issue_date <= today) AS issued_documents,
+               CASE WHEN no_rate IS NULL THEN coalesce(sum(worth) FILTER (WHERE issue_date <= today), 0) END AS issued_base,
+               greatest(min(due_date) FILTER (WHERE due_date < DATE '9999-12-31'), DATE '0001-01-01') AS oldest_due,
+               max(worth) FILTER (WHERE no_rate IS NULL) AS largest
+        FROM open
+        GROUP BY tenant_id, client_id, currency, bucket, no_rate
+    ) owed
+    LEFT JOIN dashboard.client AS c ON c.tenant_id = owed.tenant_id AND c.client_id = owed.client_id
+"""
+
+# On which of the 30 days from today is that money expected? What payments dated ahead are allocated to an invoice comes on
+# their days, in their order and no more than the balance; the rest when it is due, without a due date today, and what is
+# overdue on no day. Each piece is rounded by itself and the last one is what is left of the rounded whole.
+INCOMING = """
+    (WITH promised AS (
+        SELECT o.tenant_id, o.invoice_id, l.amount, p.paid_on AS day, p.payment_id, l.allocation_id
+        FROM who a
+        CROSS JOIN LATERAL (
+            SELECT * FROM dashboard.payment AS payment
+            WHERE tenant_id = a.tenant_id AND status = 'succeeded' AND paid_on > a.today
+            OFFSET 0
+        ) p
+        CROSS JOIN LATERAL (
+            SELECT * FROM dashboard.allocation AS allocation
+            WHERE tenant_id = a.tenant_id AND source_kind = 'payment' AND source_id = p.payment_id
+            OFFSET 0
+        ) l
+        JOIN open o ON o.tenant_id = a.tenant_id AND o.invoice_id = l.invoice_id
+        WHERE p.kind = 'payment' AND l.amount > 0
+    ),
+    promised_so_far AS (
+        SELECT *, sum(amount) OVER (PARTITION BY tenant_id, invoice_id
+            ORDER BY day, payment_id COLLATE "C", allocation_id COLLATE "C" ROWS UNBOUNDED PRECEDING) AS so_far
+        FROM promised
+    ),
+    part AS (
+        SELECT o.*, p.day, p.so_far, p.so_far >= o.balance AS final,
+               round(least(p.amount, o.balance - (p.so_far - p.amount)) * o.factor, o.places) AS part
+        FROM promised_so_far p
+        JOIN open o ON o.tenant_id = p.tenant_id AND o.invoice_id = p.invoice_id
+        WHERE p.so_far - p.amount < o.balance
+    ),
+    part_sum AS (
+        SELECT tenant_id, invoice_id, bool_or(final) AS complete, sum(part) FILTER (WHERE NOT final) AS parts
+        FROM part
+        GROUP BY tenant_id, invoice_id
+    ),
+    piece AS (
+        SELECT p.tenant_id, p.today, p.invoice_id, p.no_rate, p.day,
+               CASE WHEN p.final THEN p.worth - coalesce(s.parts, 0) ELSE p.part END AS amount
+        FROM part p
+        JOIN part_sum s ON s.tenant_id = p.tenant_id AND s.invoice_id = p.invoice_id
+        UNION ALL
+        SELECT o.tenant_id, o.today, o.invoice_id, o.no_rate, coalesce(o.due_date, o.today),
+               o.worth - coalesce(s.parts, 0)
+        FROM open o
+        LEFT JOIN part_sum s ON s.tenant_id = o.tenant_id AND s.invoice_id = o.invoice_id
+        WHERE s.complete IS NOT TRUE
+    )
+    SELECT tenant_id, 'incoming', NULL, NULL, NULL, NULL, count(DISTINCT invoice_id), NULL::bigint, sum(amount), NULL::numeric,
+           NULL::bigint, NULL::numeric, NULL::date, NULL::numeric, day, no_rate, NULL, NULL, NULL::date
+    FROM piece
+    WHERE day BETWEEN today AND today + 29
+    GROUP BY tenant_id, day, no_rate)
+"""

@@ -1,0 +1,121 @@
+"""Revenue on cash basis: what the money of the last days brought, allocation by allocation."""
+
+from __future__ import annotations
+
+from workers.source.batch import statement
+from workers.source.links import FOLLOWED
+
+# What did the payments and refunds of the trailing 60 days and today bring, without the tax that is in it, and how many of
+# them can be converted? Each link brings its target's share without tax, at its target's rate, rounded by itself; a refund
+# takes it away. What a link takes depends on the earlier ones of its target, and for a refund of a credit note on what
+# invoices took of that: so all links of these few targets are read. Rounding to 40 places makes the division keep as many.
+CASH_REVENUE = statement(
+    """
+    , recent AS MATERIALIZED (
+        SELECT a.*, p.kind AS source_kind, p.payment_id::text AS source_id, p.paid_on AS day
+        FROM asked a
+        CROSS JOIN LATERAL (
+            SELECT * FROM dashboard.payment AS payment
+            WHERE a.on_cash AND tenant_id = a.tenant_id AND status = 'succeeded' AND paid_on BETWEEN a.today - 60 AND a.today
+            OFFSET 0
+        ) p
+        WHERE p.kind IN ('payment', 'refund')
+    ),
+    touched AS (
+        SELECT a.tenant_id, l.invoice_id::text AS target_id
+        FROM recent a
+        CROSS JOIN LATERAL (
+            SELECT * FROM dashboard.allocation AS allocation
+            WHERE tenant_id = a.tenant_id AND source_kind = a.source_kind AND source_id = a.source_id
+            OFFSET 0
+        ) l
+        GROUP BY a.tenant_id, l.invoice_id::text
+    ),
+    refunded AS (
+        SELECT n.tenant_id, n.invoice_id
+        FROM touched t
+        CROSS JOIN LATERAL (
+            SELECT * FROM dashboard.invoice AS note
+            WHERE tenant_id = t.tenant_id AND invoice_id = t.target_id AND kind = 'credit_note' AND balance IS NULL
+            OFFSET 0
+        ) n
+    ),
+    wanted AS (
+        SELECT tenant_id, target_id FROM touched
+        UNION
+        SELECT l.tenant_id, l.invoice_id
+        FROM refunded n
+        CROSS JOIN LATERAL (
+            SELECT * FROM dashboard.allocation AS allocation
+            WHERE tenant_id = n.tenant_id AND source_kind = 'credit_note' AND source_id = n.invoice_id
+            OFFSET 0
+        ) l
+    ),
+    target AS MATERIALIZED (
+        SELECT a.*, i.invoice_id::text AS target_id, i.kind AS target_kind, i.currency::text AS currency, i.base_rate,
+               i.issue_date, coalesce(i.total, 'NaN') AS total, coalesce(i.tax, 0) AS tax,
+               CASE WHEN i.kind = 'credit_note' AND i.balance IS NOT NULL THEN coalesce(i.total, 'NaN') END AS room
+        FROM wanted w
+        JOIN asked a ON a.tenant_id = w.tenant_id
+        CROSS JOIN LATERAL (
+            SELECT * FROM dashboard.invoice AS invoice
+            WHERE tenant_id = w.tenant_id AND invoice_id = w.target_id AND status = 'posted'
+            OFFSET 0
+        ) i
+        WHERE i.kind IN ('invoice', 'credit_note')
+    ),
+    link AS MATERIALIZED (
+        SELECT t.tenant_id, t.base, t.target_id, t.target_kind, coalesce(t.currency, 'XXX') AS target_currency, t.total, t.room,
+               l.allocation_id::text AS allocation_id, coalesce(l.amount, 'NaN') AS amount, l.source_kind::text AS source_kind,
+               l.source_id::text AS source_id, coalesce(s.currency::text, 'XXX') AS source_currency,
+               s.base_rate AS source_rate, s.day
+        FROM target t
+        CROSS JOIN LATERAL (
+            SELECT * FROM dashboard.allocation AS allocation
+            WHERE tenant_id = t.tenant_id AND invoice_id = t.target_id
+            OFFSET 0
+        ) l
+        CROSS JOIN LATERAL (
+            SELECT paid_on AS day, currency, base_rate FROM dashboard.payment AS payment
+            WHERE tenant_id = t.tenant_id AND payment_id = l.source_id AND kind = l.source_kind
+                AND status = 'succeeded' AND paid_on <= t.today
+            UNION ALL
+            SELECT issue_date, currency, base_rate FROM dashboard.invoice AS note
+            WHERE tenant_id = t.tenant_id AND invoice_id = l.source_id AND kind = l.source_kind AND kind = 'credit_note'
+                AND status = 'posted' AND issue_date <= t.today
+            OFFSET 0
+        ) s
+        WHERE t.target_kind = 'invoice' OR l.source_kind = 'refund'
+    ),
+    {followed},
+    brought AS MATERIALIZED (
+        SELECT r.tenant_id, r.day, r.source_kind, r.source_id, money.no_rate, a.issue_date,
+               CASE WHEN a.target_kind = 'credit_note' THEN -1 ELSE 1 END
+               * CASE WHEN a.total = 0 THEN 0
+                      WHEN a.tax = 0 THEN round(f.settles * money.factor, money.places)
+                      ELSE round(round(f.settles * (a.total - a.tax) * money.factor, 40) / a.total, money.places) END AS net
+        FROM followed f
+        JOIN recent r
+            ON r.tenant_id = f.tenant_id AND r.source_kind = f.source_kind AND r.source_id = f.source_id
+        JOIN target a ON a.tenant_id = f.tenant_id AND a.target_id = f.target_id
+        {flow a on a.issue_date}
+        WHERE f.settles <> 0
+    )
+    SELECT tenant_id, 'allocations' AS family, day, no_rate, sum(net) AS net,
+           CASE WHEN no_rate IS NOT NULL THEN min(issue_date) END AS since, NULL::bigint AS documents, NULL::text[] AS lacking
+    FROM brought
+    GROUP BY tenant_id, day, no_rate
+    UNION ALL
+    SELECT tenant_id, 'settlements', day, NULL, NULL, NULL, count(*), lacking
+    FROM (
+        SELECT r.tenant_id, r.day,
+               coalesce(array_agg(DISTINCT b.no_rate) FILTER (WHERE b.no_rate IS NOT NULL), '{}') AS lacking
+        FROM recent r
+        LEFT JOIN brought b
+            ON b.tenant_id = r.tenant_id AND b.source_kind = r.source_kind AND b.source_id = r.source_id
+        GROUP BY r.tenant_id, r.day, r.source_kind, r.source_id
+    ) settled
+    GROUP BY tenant_id, day, lacking
+""",
+    followed=FOLLOWED,
+)
