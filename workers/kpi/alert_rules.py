@@ -12,7 +12,7 @@ from msgspec import UNSET
 from shared.snapshot import CASH_FLOW, CONVERSION, OVERDUE, PROFIT, REVENUE, Level, Metric
 from workers.facts import TenantFacts
 from workers.kpi.days import Period, yesterday
-from workers.kpi.money import formatted, money_or_none
+from workers.kpi.money import formatted, money, money_or_none
 from workers.kpi.sums import Sums
 
 REVENUE_CONFIDENCE = Decimal("0.5")
@@ -61,15 +61,17 @@ def _is_above(value: object, limit: Decimal) -> bool:
 
 
 def _has_risen(seen: Seen, percent: Decimal) -> bool:
-    """From nothing, any rise is one."""
+    """From nothing, any rise is one; where no percentage is known, a threshold is not known to be reached."""
     revenue = seen.metrics[REVENUE]
     if revenue.trend != "up" or revenue.confidence < REVENUE_CONFIDENCE:
         return False
-    return revenue.change_percent is None or revenue.change_percent >= percent
+    if revenue.change_percent is None:
+        return not revenue.previous or not percent
+    return revenue.change_percent >= percent
 
 
-def _largest_overdue(seen: Seen) -> Decimal | None:
-    return money_or_none(seen.sums.receivables.largest_overdue, seen.facts.tenant.base_currency)
+def _largest_overdue(seen: Seen) -> Decimal:
+    return money(seen.sums.receivables.largest_overdue, seen.facts.tenant.base_currency)
 
 
 def _month_revenue(seen: Seen, *, until_yesterday: bool = False) -> Decimal | None:
@@ -138,7 +140,7 @@ RULES = (
         name="large_overdue_invoice",
         metric=OVERDUE,
         level="warning",
-        holds=lambda seen, amount: (_largest_overdue(seen) or 0) >= amount,
+        holds=lambda seen, amount: _largest_overdue(seen) >= amount,
         message=lambda seen, _: f"The largest overdue invoice is {seen.money(_largest_overdue(seen))}.",
     ),
     Rule(

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from workers.facts import TenantFacts
 from workers.kpi.flows import Entry, Flow, collect, merged
-from workers.kpi.money import Converter, finite
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,17 +17,14 @@ class CashMovements:
     net: Flow
 
 
-def cash_movements(facts: TenantFacts, converter: Converter) -> CashMovements:
-    """Every movement of money, in base units, not rounded; whatever the tenant's basis.
-
-    Raises ValueError for an amount that is no number.
-    """
+def cash_movements(facts: TenantFacts) -> CashMovements:
+    """Every movement of money, in base units; whatever the tenant's basis. Raises ValueError if one is no number."""
     entries_in: list[Entry] = []
     entries_out: list[Entry] = []
     for payment in facts.payments:
-        entry = Entry(payment.day, payment.currency, payment.amount, payment.documents)
+        entry = Entry(payment.day, payment.no_rate, payment.amount, payment.documents)
         (entries_in if payment.kind == "payment" else entries_out).append(entry)
     for paid in facts.paid_expenses:
-        entries_out.append(Entry(paid.day, paid.currency, -finite(paid.gross), paid.documents, paid.anomalies))
-    money_in, money_out = collect(entries_in, converter), collect(entries_out, converter)
+        entries_out.append(Entry(paid.day, paid.no_rate, paid.gross.copy_negate(), paid.documents, paid.anomalies))
+    money_in, money_out = collect(entries_in), collect(entries_out)
     return CashMovements(money_in, money_out, merged(money_in, money_out))

@@ -9,8 +9,8 @@ from shared.snapshot import CASH_FLOW, EXPENSES, PROFIT, REVENUE, Metric, Overvi
 from workers.facts import Close, TenantFacts
 from workers.kpi.alerts import Held, held_alerts
 from workers.kpi.clients import activity_metric
-from workers.kpi.days import trailing
-from workers.kpi.metrics import SAMPLE_DAYS, flow_metric
+from workers.kpi.metrics import flow_metric
+from workers.kpi.missing_rates import missing_rates
 from workers.kpi.money import RATIO_PLACES, exact, money_or_none, rounded_or_none
 from workers.kpi.overview import overview
 from workers.kpi.quotes import conversion_metric
@@ -36,7 +36,7 @@ class Dashboard:
 def dashboard(facts: TenantFacts, *, computed_at: datetime) -> Dashboard:
     """The tenant's dashboard as of `facts.clock`. computed_at: aware, when this was called; nothing else looks at it.
 
-    Raises ValueError for an amount, a rate or an interval that is no number to compute with. Source: SPEC 4.
+    Raises ValueError for an amount or an interval that is no number to compute with. Source: SPEC 4.
     """
     with exact():
         known = sums(facts)
@@ -51,16 +51,15 @@ def dashboard(facts: TenantFacts, *, computed_at: datetime) -> Dashboard:
 
 
 def _metrics(facts: TenantFacts, known: Sums) -> tuple[Metric, ...]:
-    sampled = trailing(facts.clock.today, SAMPLE_DAYS)
     return (
-        flow_metric(facts, REVENUE, known.revenue, known.revenue.total(sampled)),
-        flow_metric(facts, EXPENSES, known.expenses, known.expenses.total(sampled)),
-        flow_metric(facts, PROFIT, known.profit, known.profit.documents(sampled)),
-        flow_metric(facts, CASH_FLOW, known.cash.net, known.cash.net.total(sampled)),
+        flow_metric(facts, REVENUE, known.revenue),
+        flow_metric(facts, EXPENSES, known.expenses),
+        flow_metric(facts, PROFIT, known.profit),
+        flow_metric(facts, CASH_FLOW, known.cash.net),
         pending_metric(facts, known.receivables),
         overdue_metric(facts, known.receivables),
         conversion_metric(facts, known.quotes),
-        activity_metric(facts, known.converter),
+        activity_metric(facts),
     )
 
 
@@ -80,7 +79,7 @@ def _snapshot(
         name=tenant.name,
         local_date=facts.clock.today,
         state="ok" if facts.has_documents else "no_data",
-        data_issues=tenant.issues,
+        data_issues=(*tenant.issues, *missing_rates(facts)),
         performance_score=score.value,
         score=score,
         metrics=metrics,

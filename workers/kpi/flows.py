@@ -9,17 +9,14 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from workers.kpi.days import Period
-from workers.kpi.money import Converter
-from workers.kpi.totals import Leftovers, Total, summed
-
-_NOTHING = Total()
+from workers.kpi.totals import Total, summed
 
 
 class Entry(NamedTuple):
-    """Documents of one day and currency; their rate, where one is needed, is that of `day`."""
+    """Documents of one day: their sum in base units, or in the currency that has no rate."""
 
     day: date
-    currency: str
+    no_rate: str | None
     amount: Decimal
     documents: int
     anomalies: int = 0
@@ -27,36 +24,35 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Totals by local day; `left_out` is what today's value misses for want of a rate."""
+    """Totals by local day. known: False where no day's value can be known, quiet days included."""
 
     by_day: Mapping[date, Total]
-    left_out: Leftovers
+    known: bool = True
+
+    def on(self, day: date) -> Total:
+        """The day's sum, and the documents behind it."""
+        return self.by_day.get(day) or Total(known=self.known)
 
     def value(self, day: date) -> Decimal | None:
-        """The day's amount, not rounded; 0 on a quiet day, None when nothing of that day could be converted."""
-        return self.by_day.get(day, _NOTHING).value
+        """The day's amount; 0 on a quiet day, None when nothing of that day could be converted."""
+        return self.on(day).value
 
     def total(self, period: Period) -> Total:
         """The period's sum, and the documents behind it."""
-        return summed(total for day, total in self.by_day.items() if day in period)
+        whole = summed(total for day, total in self.by_day.items() if day in period)
+        whole.known &= self.known
+        return whole
 
 
-def collect(entries: Iterable[Entry], converter: Converter) -> Flow:
+def collect(entries: Iterable[Entry]) -> Flow:
     """The flow that the entries make up. Raises ValueError for an amount that is no number."""
     by_day: dict[date, Total] = {}
-    left_out = Leftovers()
-    for day, currency, amount, documents, anomalies in entries:
-        converted = converter.flow(amount, currency, day)
-        by_day.setdefault(day, Total()).add(converted, documents, anomalies)
-        if converted is None and day == converter.today:
-            left_out.add(currency, amount, documents)
-    return Flow(by_day, left_out)
+    for day, no_rate, amount, documents, anomalies in entries:
+        by_day.setdefault(day, Total()).add(amount, documents, no_rate=no_rate, anomalies=anomalies)
+    return Flow(by_day)
 
 
 def merged(one: Flow, other: Flow) -> Flow:
     """Both flows as one."""
     days = one.by_day.keys() | other.by_day.keys()
-    return Flow(
-        {day: summed((one.by_day.get(day, _NOTHING), other.by_day.get(day, _NOTHING))) for day in days},
-        one.left_out.plus(other.left_out),
-    )
+    return Flow({day: summed((one.on(day), other.on(day))) for day in days}, one.known and other.known)

@@ -1,118 +1,130 @@
-"""The cash of the coming 30 days: open invoices and unpaid expenses when due, recurring templates when next on.
-
-What cannot be converted at today's rate is left out. Source: SPEC 6, cash_forecast.
-"""
+"""The cash of the coming 30 days: what is expected in and out, day by day. Source: SPEC 4, Overview blocks."""
 
 from __future__ import annotations
 
-from calendar import monthrange
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 
-from shared.snapshot import ForecastDay
+from shared.snapshot import ForecastDay, Unconverted
 from workers.facts import Recurring, TenantFacts
-from workers.kpi.days import Period
-from workers.kpi.money import ZERO, Converter, money
+from workers.kpi.days import Period, yesterday
+from workers.kpi.money import ZERO, finite, money, money_or_none
+from workers.kpi.occurrences import occurrences
+from workers.kpi.totals import Total, summed
 
 FORECAST_DAYS = 30
-_UNIT_DAYS = {"day": 1, "week": 7}
-_UNIT_MONTHS = {"month": 1, "year": 12}
 
 
-def cash_forecast(facts: TenantFacts, converter: Converter) -> tuple[ForecastDay, ...]:
-    """Thirty days from today, with the running sum. Raises ValueError for an amount that is no number."""
-    today = facts.clock.today
-    period = Period(today, today + timedelta(days=FORECAST_DAYS - 1))
-    inflow = dict.fromkeys(period.days(), ZERO)
-    outflow = dict(inflow)
-    for day, amount in _incoming(facts, converter, period):
-        inflow[day] += amount
-    for day, amount in _outgoing(facts, converter, period):
-        outflow[day] += amount
-    return tuple(_with_running_sum(inflow, outflow, converter.base))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """Expected money in and out (both positive) by day; credits: what vendor credits without a rate would lessen.
+
+    opening: what the accounts held at the end of yesterday, and the documents of the way there; None = not known.
+    """
+
+    inflow: dict[date, Total]
+    outflow: dict[date, Total]
+    credits: Total = field(default_factory=Total)
+    opening: Total | None = None
+
+    def left_out(self) -> tuple[Unconverted, ...]:
+        """What has no rate: money in as it is, money out with a minus."""
+        totals = [*self.inflow.values(), *(total.negative() for total in self.outflow.values())]
+        totals += [self.credits.negative(), self.opening or Total()]
+        return summed(totals).left_out.listed()
 
 
-def _with_running_sum(
-    inflow: dict[date, Decimal], outflow: dict[date, Decimal], currency: str
-) -> Iterator[ForecastDay]:
-    cumulative = ZERO
-    for day in inflow:
-        cumulative += inflow[day] - outflow[day]
+def forecast_period(today: date) -> Period:
+    """The thirty days that begin with today."""
+    return Period(today, today + timedelta(days=FORECAST_DAYS - 1))
+
+
+def forecast(facts: TenantFacts) -> Forecast:
+    """What is expected. Raises ValueError for an amount that is no number."""
+    days = forecast_period(facts.clock.today).days()
+    expected = Forecast(
+        inflow={day: Total() for day in days}, outflow={day: Total() for day in days}, opening=_opening(facts)
+    )
+    for group in facts.incoming:
+        expected.inflow[group.day].add(group.amount, group.documents, no_rate=group.no_rate)
+    _add_payables(facts, expected)
+    for template in facts.recurring:
+        side = expected.inflow if template.kind == "invoice" else expected.outflow
+        for day in expected_days(template, facts.clock.today):
+            side[day].add_balance(template.base, template.amount, template.currency, 1)
+    return expected
+
+
+def cash_forecast(expected: Forecast, currency: str) -> tuple[ForecastDay, ...]:
+    """Thirty days with the running sum, which starts from the opening balance where there is one."""
+    return tuple(_with_running_sum(expected, currency))
+
+
+def opening_balance(expected: Forecast, currency: str) -> Decimal | None:
+    """What the accounts held at the end of yesterday, as far as it can be converted; None = not known."""
+    return None if expected.opening is None else money(expected.opening.amount, currency)
+
+
+def expected_days(template: Recurring, today: date) -> Iterator[date]:
+    """The days of the coming thirty on which the template moves money; a missed occurrence comes once, today.
+
+    What a document of the template dated on or after it stands for is no occurrence any more. An invoice is paid when
+    its terms are over. Raises ValueError for an interval that does not step forward.
+    """
+    period = forecast_period(today)
+    first = template.next_on
+    if template.newest_document is not None:
+        first = max(first, template.newest_document + timedelta(days=1))
+    coming = occurrences(template, Period(max(first, today), period.last))
+    if next(occurrences(template, Period(first, yesterday(today))), None) is not None:
+        coming = iter([today, *coming])
+    delay = timedelta(days=template.terms_days if template.kind == "invoice" else 0)
+    yield from (day + delay for day in coming if day + delay in period)
+
+
+def _add_payables(facts: TenantFacts, expected: Forecast) -> None:
+    """What is owed to vendors, less their credits: the earliest day first, and never below 0."""
+    credits: dict[str, Decimal] = {}
+    for group in facts.payables:
+        if group.day is not None or group.vendor is None:
+            continue
+        if group.no_rate is not None:
+            expected.credits.add(group.amount, group.documents, no_rate=group.no_rate)
+        else:
+            credits[group.vendor] = credits.get(group.vendor, ZERO) - finite(group.amount)
+    owed = [(group.day, group) for group in facts.payables if group.day is not None]
+    for day, group in sorted(owed, key=lambda item: item[0]):
+        amount = finite(group.amount)
+        if group.vendor is not None and group.no_rate is None:
+            lessened = min(credits.get(group.vendor, ZERO), amount)
+            credits[group.vendor] = credits.get(group.vendor, ZERO) - lessened
+            amount -= lessened
+        expected.outflow[day].add(amount, group.documents, no_rate=group.no_rate)
+
+
+def _opening(facts: TenantFacts) -> Total | None:
+    """The host's cash balance, carried to the end of yesterday by the cash flow between."""
+    tenant = facts.tenant
+    if tenant.cash_balance is None or tenant.cash_balance_on is None:
+        return None
+    flow = Total()
+    for group in facts.cash_since:
+        flow.add(group.amount, group.documents, no_rate=group.no_rate)
+    carried = flow.negative() if tenant.cash_balance_on >= facts.clock.today else flow
+    carried.amount += finite(tenant.cash_balance)
+    return carried
+
+
+def _with_running_sum(expected: Forecast, currency: str) -> Iterator[ForecastDay]:
+    cumulative = expected.opening.amount if expected.opening else ZERO
+    for day, money_in in expected.inflow.items():
+        money_out = expected.outflow[day]
+        cumulative += money_in.amount - money_out.amount
         yield ForecastDay(
             date=day,
-            inflow=money(inflow[day], currency),
-            outflow=money(outflow[day], currency),
+            inflow=money_or_none(money_in.value, currency),
+            outflow=money_or_none(money_out.value, currency),
             cumulative=money(cumulative, currency),
         )
-
-
-def _incoming(facts: TenantFacts, converter: Converter, period: Period) -> Iterator[tuple[date, Decimal]]:
-    for group in facts.open_invoices:
-        # What is overdue already comes on no day that anybody could name.
-        if group.due_on is not None and group.due_on in period:
-            converted = converter.balance(group.amount, group.currency, group.own_base)
-            if converted is not None:
-                yield group.due_on, converted
-    yield from _recurring(facts, converter, period, "invoice")
-
-
-def _outgoing(facts: TenantFacts, converter: Converter, period: Period) -> Iterator[tuple[date, Decimal]]:
-    for group in facts.payables:
-        if group.due_on in period:
-            converted = converter.balance(group.amount, group.currency, group.own_base)
-            if converted is not None:
-                yield group.due_on, converted
-    yield from _recurring(facts, converter, period, "expense")
-
-
-def _recurring(facts: TenantFacts, converter: Converter, period: Period, kind: str) -> Iterator[tuple[date, Decimal]]:
-    for template in facts.recurring:
-        if template.kind != kind:
-            continue
-        converted = converter.balance(template.amount, template.currency)
-        if converted is None:
-            continue
-        delay = timedelta(days=template.terms_days if template.kind == "invoice" else 0)
-        for occurrence in occurrences(template, period):
-            if occurrence + delay in period:
-                yield occurrence + delay, converted
-
-
-def occurrences(template: Recurring, period: Period) -> Iterator[date]:
-    """The template's days within the period, from `next_on` on, `ends_on` included.
-
-    Months and years step from the day of `next_on`: the 31st is the 30th in June, and the 31st again in July.
-    Raises ValueError for an interval that does not step forward.
-    """
-    if template.interval_count < 1:
-        raise ValueError(f"not an interval: {template.interval_count} {template.interval_unit}")
-    last = period.last if template.ends_on is None else min(period.last, template.ends_on)
-    if template.next_on > last:
-        return
-    steps = (
-        _by_days(template, period, last) if template.interval_unit in _UNIT_DAYS else _by_months(template, period, last)
-    )
-    yield from (day for day in steps if period.first <= day <= last)
-
-
-def _by_days(template: Recurring, period: Period, last: date) -> Iterator[date]:
-    # Numbers of days and months instead of dates: a step of a million years is no error, it just never comes.
-    step = _UNIT_DAYS[template.interval_unit] * template.interval_count
-    start = template.next_on.toordinal()
-    skipped = max(0, (period.first.toordinal() - start) // step)
-    for number in range(start + skipped * step, last.toordinal() + 1, step):
-        yield date.fromordinal(number)
-
-
-def _by_months(template: Recurring, period: Period, last: date) -> Iterator[date]:
-    step = _UNIT_MONTHS[template.interval_unit] * template.interval_count
-    start = _month_number(template.next_on)
-    skipped = max(0, (_month_number(period.first) - start) // step)
-    for number in range(start + skipped * step, _month_number(last) + 1, step):
-        year, month = number // 12, number % 12 + 1
-        yield date(year, month, min(template.next_on.day, monthrange(year, month)[1]))
-
-
-def _month_number(day: date) -> int:
-    return day.year * 12 + day.month - 1

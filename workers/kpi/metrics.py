@@ -1,4 +1,7 @@
-"""From numbers to a metric on the wire: rounding, change, trend and confidence, alike for all eight. Source: SPEC 4."""
+"""From numbers to a metric on the wire: change, trend and confidence, alike for all eight. Source: SPEC 4.
+
+Whatever is decided here is decided on the numbers as they are shown.
+"""
 
 from __future__ import annotations
 
@@ -12,36 +15,44 @@ from shared.currency import exponent
 from shared.snapshot import Metric, Trend, instant
 from workers.facts import TenantFacts
 from workers.kpi.confidence import confidence
-from workers.kpi.days import complete, elapsed_share, yesterday
+from workers.kpi.days import Period, complete, elapsed_share, trailing, yesterday
 from workers.kpi.money import ONE, RATIO_PLACES, ZERO, minor_unit, rounded_or_none
 from workers.kpi.profit import difference
-from workers.kpi.totals import Leftovers, Total
+from workers.kpi.totals import Total
 from workers.kpi.trend import DOWN_IS_SAID_FROM, change_percent, direction, flow_floor, is_good
 
 SAMPLE_DAYS = 28
 TYPICAL_DAYS = 28
 PARTIAL_DAY = "partial_day"
+ALLOCATIONS_UNKNOWN = "allocations_unknown"
 
 
 class Daily(Protocol):
-    """What has a value on every local day: a Flow, or Profit."""
+    """What has a value on every local day: a Flow, or Profit. known: False where no day's value can be known."""
+
+    @property
+    def known(self) -> bool: ...
 
     def value(self, day: date) -> Decimal | None: ...
 
-    @property
-    def left_out(self) -> Leftovers: ...
+    def on(self, day: date) -> Total: ...
+
+    def total(self, period: Period) -> Total: ...
 
 
-def flow_metric(facts: TenantFacts, name: str, daily: Daily, looked_at: Total) -> Metric:
+def flow_metric(facts: TenantFacts, name: str, daily: Daily) -> Metric:
     """Today so far against the whole of yesterday; "down" is held back until three quarters of the day have passed.
 
-    looked_at: the documents of the trailing 28 days, for the confidence.
+    No percentage while a document of either day has no rate. The confidence looks at the trailing 28 days.
     """
-    today, currency = facts.clock.today, facts.tenant.base_currency
-    value, previous = daily.value(today), daily.value(yesterday(today))
-    usual = [daily.value(day) for day in complete(today, TYPICAL_DAYS).days()]
-    trend = direction(value, previous, floor=flow_floor(usual, minor_unit(currency)))
-    day_share = elapsed_share(facts.clock)
+    clock, places = facts.clock, _money_places(facts)
+    day_before = yesterday(clock.today)
+    value = rounded_or_none(daily.value(clock.today), places)
+    previous = rounded_or_none(daily.value(day_before), places)
+    usual = [daily.value(day) for day in complete(clock.today, TYPICAL_DAYS).days()]
+    trend = direction(value, previous, floor=flow_floor(usual, minor_unit(facts.tenant.base_currency)))
+    counted, before = daily.on(clock.today), daily.on(day_before)
+    day_share = elapsed_share(clock)
     held_back = trend == "down" and day_share < DOWN_IS_SAID_FROM
     return _metric(
         facts,
@@ -49,11 +60,12 @@ def flow_metric(facts: TenantFacts, name: str, daily: Daily, looked_at: Total) -
         unit="money",
         value=value,
         previous=previous,
+        percent=None if counted.lacking or before.lacking else change_percent(value, previous),
         trend="stable" if held_back else trend,
-        reason=PARTIAL_DAY if held_back else UNSET,
-        looked_at=looked_at,
+        reason=PARTIAL_DAY if held_back else UNSET if daily.known else ALLOCATIONS_UNKNOWN,
+        looked_at=daily.total(trailing(clock.today, SAMPLE_DAYS)),
         day_share=day_share,
-        left_out=daily.left_out,
+        counted=counted,
     )
 
 
@@ -64,10 +76,10 @@ def count_metric(
     previous: int | None,
     *,
     looked_at: Total,
-    left_out: Leftovers,
+    counted: Total,
     amount: Decimal | UnsetType | None = UNSET,
 ) -> Metric:
-    """A number of things. amount: the money beside the count, in base units, not rounded; None = none convertible."""
+    """A number of things. counted: those behind it; amount: the money beside the count, None = none convertible."""
     now, before = Decimal(value), None if previous is None else Decimal(previous)
     return _metric(
         facts,
@@ -75,32 +87,29 @@ def count_metric(
         unit="count",
         value=now,
         previous=before,
+        percent=change_percent(now, before),
         trend=direction(now, before),
         looked_at=looked_at,
-        left_out=left_out,
+        counted=counted,
         amount=amount if isinstance(amount, UnsetType) else rounded_or_none(amount, _money_places(facts)),
     )
 
 
 def ratio_metric(
-    facts: TenantFacts,
-    name: str,
-    value: Decimal | None,
-    previous: Decimal | None,
-    *,
-    looked_at: Total,
-    left_out: Leftovers,
+    facts: TenantFacts, name: str, value: Decimal | None, previous: Decimal | None, *, looked_at: Total
 ) -> Metric:
     """A ratio 0..1, four decimals; None where its denominator is 0."""
+    now, before = rounded_or_none(value, RATIO_PLACES), rounded_or_none(previous, RATIO_PLACES)
     return _metric(
         facts,
         name=name,
         unit="ratio",
-        value=value,
-        previous=previous,
-        trend=direction(value, previous),
+        value=now,
+        previous=before,
+        percent=change_percent(now, before),
+        trend=direction(now, before),
         looked_at=looked_at,
-        left_out=left_out,
+        counted=looked_at,
     )
 
 
@@ -111,30 +120,30 @@ def _metric(
     unit: Literal["money", "count", "ratio"],
     value: Decimal | None,
     previous: Decimal | None,
+    percent: Decimal | None,
     trend: Trend,
     looked_at: Total,
-    left_out: Leftovers,
+    counted: Total,
     reason: str | UnsetType = UNSET,
     amount: Decimal | UnsetType | None = UNSET,
     day_share: Decimal = ONE,
 ) -> Metric:
-    places = {"money": _money_places(facts), "count": 0, "ratio": RATIO_PLACES}[unit]
     if not facts.has_documents:
         # What was there was taken out of the books: that is no development to speak of.
         trend, reason = "stable", UNSET
     trust, factors = confidence(looked_at, day_share)
     return Metric(
         name=name,
-        value=rounded_or_none(value, places),
-        previous=rounded_or_none(previous, places),
-        change=rounded_or_none(difference(value, previous), places),
-        change_percent=change_percent(value, previous),
+        value=value,
+        previous=previous,
+        change=difference(value, previous),
+        change_percent=percent,
         trend=trend,
         good=is_good(name, trend),
         reason=reason,
         unit=unit,
         amount=amount,
-        unconverted=left_out.listed(),
+        unconverted=counted.left_out.listed(),
         confidence=trust if facts.has_documents else ZERO,
         confidence_factors=factors,
         timestamp=instant(facts.clock.as_of),

@@ -1,21 +1,18 @@
-"""Decimal arithmetic: exact inside, converted once, rounded once at output. Source: SPEC 4, rules 4 and 5."""
+"""Decimal arithmetic: sums are exact, ratios are rounded once, at output. Source: SPEC 4, rule 5."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from datetime import date
 from decimal import ROUND_HALF_UP, Context, Decimal, DivisionByZero, InvalidOperation, Overflow, localcontext
 
 from shared.currency import exponent
 
-# numeric(20,4) × numeric(24,12) has 44 digits; the rest is room for sums of any length and for divisions.
+# A numeric(20,4) at a rate of numeric(24,12) has 30 digits; the rest is room for sums of any length and for divisions.
 EXACT = Context(prec=80, rounding=ROUND_HALF_UP, traps=[InvalidOperation, DivisionByZero, Overflow])
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
-# A third cannot be written down. What a division left beyond this place is no money, but it could tip a half cent.
+# A third cannot be written down. What divisions leave beyond this place could tip a half.
 TRIM_PLACES = 20
 RATIO_PLACES = 4
 PERCENT_PLACES = 1
@@ -23,7 +20,7 @@ _STEPS = tuple(ONE.scaleb(-places) for places in range(TRIM_PLACES + 1))
 
 
 def exact() -> AbstractContextManager[Context]:
-    """The arithmetic in which sums and products of the database's amounts and rates lose no digit."""
+    """The arithmetic in which sums of amounts lose no digit."""
     return localcontext(EXACT)
 
 
@@ -35,7 +32,7 @@ def finite(amount: Decimal) -> Decimal:
 
 
 def trim(amount: Decimal) -> Decimal:
-    """The amount without the artefacts of division (1e-20); for comparing, and before rounding."""
+    """The amount without the artefacts of division (1e-20), before rounding."""
     return finite(amount).quantize(_STEPS[TRIM_PLACES], context=EXACT)
 
 
@@ -73,44 +70,3 @@ def formatted(amount: Decimal, currency: str) -> str:
 def formatted_percent(ratio: Decimal) -> str:
     """A ratio for a sentence: "18.0 %"."""
     return f"{rounded(ratio * 100, PERCENT_PLACES):,f} %"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Converter:
-    """Turns amounts into base units, or into None where no rate is known: never assumes 1 but for the base itself.
-
-    rates: base units per 1 unit by (currency, date), already resolved; see TenantFacts.
-    """
-
-    base: str
-    today: date
-    rates: Mapping[tuple[str, date], Decimal] = field(default_factory=dict)
-
-    def flow(self, amount: Decimal, currency: str, on: date | None) -> Decimal | None:
-        """A flow at the rate of its date. Raises ValueError for an amount or a rate that is no number."""
-        finite(amount)
-        if currency == self.base:
-            return amount
-        return None if on is None else self._at_rate(amount, currency, on)
-
-    def balance(self, amount: Decimal, currency: str, own_base: Decimal | None = None) -> Decimal | None:
-        """A balance at today's rate, else as the documents' own rates have it. Raises ValueError like `flow`."""
-        finite(amount)
-        if currency == self.base:
-            return amount
-        at_rate = self._at_rate(amount, currency, self.today)
-        if at_rate is None and own_base is not None:
-            return finite(own_base)
-        return at_rate
-
-    def knows(self, currency: str, on: date) -> bool:
-        """Whether a flow of that currency and date can be converted."""
-        return currency == self.base or (currency, on) in self.rates
-
-    def _at_rate(self, amount: Decimal, currency: str, on: date) -> Decimal | None:
-        rate = self.rates.get((currency, on))
-        if rate is None:
-            return None
-        if finite(rate) <= 0:
-            raise ValueError(f"not an exchange rate: {rate}")
-        return amount * rate

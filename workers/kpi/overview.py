@@ -1,4 +1,4 @@
-"""The long form of the dashboard: receivables, series, clients, forecast, quotes, expenses. Source: SPEC 6, overview."""
+"""The long form of the dashboard: receivables, series, clients, forecast, quotes, expenses. Source: SPEC 4 and 6."""
 
 from __future__ import annotations
 
@@ -8,56 +8,59 @@ from shared.snapshot import (
     BUCKETS,
     AgeingBucket,
     CurrencyAmount,
-    ExpenseCategory,
     HistoryDay,
+    LeftOut,
     Overview,
     QuotesOverview,
     SeriesDay,
+    Unconverted,
     instant,
 )
 from shared.snapshot import Receivables as ReceivablesOverview
 from workers.facts import TenantFacts
-from workers.kpi.clients import top_clients
+from workers.kpi.clients import by_client, top_clients
 from workers.kpi.days import trailing
-from workers.kpi.expenses import expense_groups
-from workers.kpi.forecast import cash_forecast
-from workers.kpi.money import PERCENT_PLACES, RATIO_PLACES, Converter, money, money_or_none, rounded_or_none
+from workers.kpi.debtors import LISTED_DEBTORS, customer_credit, debtors
+from workers.kpi.expenses import by_category, expense_categories
+from workers.kpi.forecast import Forecast, cash_forecast, forecast, opening_balance
+from workers.kpi.money import PERCENT_PLACES, RATIO_PLACES, money, money_or_none, rounded_or_none
 from workers.kpi.quotes import Quotes
-from workers.kpi.ranking import shares
-from workers.kpi.receivables import Receivables
 from workers.kpi.sums import Sums
-from workers.kpi.totals import Total
+from workers.kpi.totals import Total, summed
 
 SERIES_DAYS = 30
-CATEGORY_DAYS = 30
 DSO_PLACES = PERCENT_PLACES
 
 
 def overview(facts: TenantFacts, sums: Sums, *, computed_at: datetime) -> Overview:
-    """Everything beside the eight metrics, rounded for the wire."""
-    tenant, converter = facts.tenant, sums.converter
+    """Everything beside the eight metrics. Raises ValueError for an amount that is no number."""
+    tenant, base = facts.tenant, facts.tenant.base_currency
+    credit, expected = customer_credit(facts), forecast(facts)
     return Overview(
         user_id=tenant.tenant_id,
         as_of=instant(facts.clock.as_of),
         computed_at=instant(computed_at),
-        currency=tenant.base_currency,
+        currency=base,
         timezone=tenant.timezone,
         basis=tenant.basis,
-        receivables=_receivables(sums.receivables, converter.base),
+        receivables=_receivables(facts, sums, credit),
         series=_series(facts, sums),
         history=_history(facts),
-        top_clients=top_clients(facts, converter),
-        cash_forecast=cash_forecast(facts, converter),
-        quotes=_quotes(sums.quotes, converter.base),
-        expense_categories=_expense_categories(facts, converter),
+        top_clients=top_clients(facts),
+        opening_balance=opening_balance(expected, base),
+        cash_forecast=cash_forecast(expected, base),
+        quotes=_quotes(sums.quotes, base),
+        expense_categories=expense_categories(facts),
+        unconverted=_left_out(facts, sums, credit, expected),
     )
 
 
-def _receivables(now: Receivables, base: str) -> ReceivablesOverview:
+def _receivables(facts: TenantFacts, sums: Sums, credit: Total) -> ReceivablesOverview:
+    now, base = sums.receivables, facts.tenant.base_currency
     return ReceivablesOverview(
         outstanding=money_or_none(now.open.value, base),
-        customer_credit=money_or_none(now.customer_credit, base),
-        dso_days=rounded_or_none(now.dso_days, DSO_PLACES),
+        customer_credit=money_or_none(credit.value, base),
+        dso_days=rounded_or_none(sums.dso.days, DSO_PLACES),
         ageing=tuple(
             AgeingBucket(
                 bucket=bucket,
@@ -70,7 +73,8 @@ def _receivables(now: Receivables, base: str) -> ReceivablesOverview:
             CurrencyAmount(currency=currency, amount=money(amount, currency))
             for currency, amount in sorted(now.by_currency.items())
         ),
-        unconverted=now.pending_left_out.plus(now.overdue_left_out).listed(),
+        debtors=debtors(facts)[:LISTED_DEBTORS],
+        unconverted=now.open.left_out.listed(),
     )
 
 
@@ -114,20 +118,20 @@ def _quotes(now: Quotes, base: str) -> QuotesOverview:
     )
 
 
-def _expense_categories(facts: TenantFacts, converter: Converter) -> tuple[ExpenseCategory, ...]:
-    """The ten categories with the highest expenses of the trailing 30 days, on the tenant's basis."""
-    period = trailing(facts.clock.today, CATEGORY_DAYS)
-    by_category: dict[str | None, Total] = {}
-    for group in expense_groups(facts):
-        if group.day in period:
-            converted = converter.flow(group.net, group.currency, group.day)
-            by_category.setdefault(group.category, Total()).add(converted, group.documents)
-    return tuple(
-        ExpenseCategory(
-            category=category,
-            amount=money(amount, converter.base),
-            share=rounded_or_none(share, RATIO_PLACES),
-            documents=documents,
-        )
-        for category, amount, share, documents in shares(by_category)
+def _left_out(facts: TenantFacts, sums: Sums, credit: Total, expected: Forecast) -> LeftOut:
+    return LeftOut(
+        receivables=sums.receivables.open.left_out.listed(),
+        customer_credit=credit.left_out.listed(),
+        series=_series_left_out(facts, sums),
+        top_clients=summed(by_client(facts).values()).left_out.listed(),
+        cash_forecast=expected.left_out(),
+        quotes=sums.quotes.open.left_out.listed(),
+        expense_categories=summed(by_category(facts).values()).left_out.listed(),
     )
+
+
+def _series_left_out(facts: TenantFacts, sums: Sums) -> tuple[Unconverted, ...]:
+    """Of the three numbers together, each as it counts: a document that is in two of them is in here twice."""
+    period = trailing(facts.clock.today, SERIES_DAYS)
+    flows = (sums.revenue, sums.expenses, sums.cash.net)
+    return summed(flow.total(period) for flow in flows).left_out.listed()

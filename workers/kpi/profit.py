@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from workers.kpi.days import Period
 from workers.kpi.flows import Flow
-from workers.kpi.totals import Leftovers, Total, summed
+from workers.kpi.totals import Total, summed
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,18 +18,24 @@ class Profit:
     revenue: Flow
     expenses: Flow
 
+    @property
+    def known(self) -> bool:
+        return self.revenue.known and self.expenses.known
+
     def value(self, day: date) -> Decimal | None:
-        """The day's profit, not rounded; None as soon as one side is."""
+        """The day's profit; None as soon as one side is."""
         return difference(self.revenue.value(day), self.expenses.value(day))
 
-    def documents(self, period: Period) -> Total:
-        """The documents of both sides together, for the confidence; their summed amount means nothing."""
-        return summed((self.revenue.total(period), self.expenses.total(period)))
+    def on(self, day: date) -> Total:
+        """The documents of both sides, and what the day's profit misses: revenue as it is, expenses with a minus.
 
-    @property
-    def left_out(self) -> Leftovers:
-        """What today's profit misses: revenue as it is, expenses with a minus."""
-        return self.revenue.left_out.plus(self.expenses.left_out, sign=-1)
+        Its value is that of what converts; `value` is the profit.
+        """
+        return summed((self.revenue.on(day), self.expenses.on(day).negative()))
+
+    def total(self, period: Period) -> Total:
+        """The documents of both sides together, for the confidence."""
+        return summed((self.revenue.total(period), self.expenses.total(period).negative()))
 
 
 def difference(one: Decimal | None, other: Decimal | None) -> Decimal | None:

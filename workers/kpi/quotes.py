@@ -8,20 +8,18 @@ from decimal import Decimal
 from shared.snapshot import CONVERSION, Metric
 from workers.facts import TenantFacts
 from workers.kpi.metrics import ratio_metric
-from workers.kpi.money import Converter
-from workers.kpi.totals import Leftovers, Total
+from workers.kpi.totals import Total
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quotes:
-    """Quotes of the trailing 90 days (won, lost), of the 90 before (conversion only), and open ones."""
+    """Quotes of the trailing 90 days (won, lost, decided), of the 90 before (conversion only), and open ones."""
 
     won: int
     lost: int
     conversion: Decimal | None
     previous_conversion: Decimal | None
     decided: Total
-    left_out: Leftovers
     open: Total
 
     @property
@@ -29,28 +27,24 @@ class Quotes:
         return self.won + self.lost
 
 
-def quotes(facts: TenantFacts, converter: Converter) -> Quotes:
+def quotes(facts: TenantFacts) -> Quotes:
     """The quotes counted, each outcome in its window. Raises ValueError for an amount that is no number."""
     counts = {(current, outcome): 0 for current in (True, False) for outcome in ("won", "lost")}
-    decided, still_open, left_out = Total(), Total(), Leftovers()
+    decided, still_open = Total(), Total()
     for group in facts.quotes:
-        converted = converter.flow(group.amount, group.currency, group.rate_date)
         if group.outcome == "open":
-            still_open.add(converted, group.documents)
+            still_open.add(group.amount, group.documents, no_rate=group.no_rate)
             continue
         in_current = group.window != "previous"
         counts[in_current, group.outcome] += group.documents
         if in_current:
-            decided.add(converted, group.documents, group.anomalies)
-            if converted is None:
-                left_out.add(group.currency, group.amount, group.documents)
+            decided.add(group.amount, group.documents, no_rate=group.no_rate, anomalies=group.anomalies)
     return Quotes(
         won=counts[True, "won"],
         lost=counts[True, "lost"],
         conversion=conversion_ratio(counts[True, "won"], counts[True, "lost"]),
         previous_conversion=conversion_ratio(counts[False, "won"], counts[False, "lost"]),
         decided=decided,
-        left_out=left_out,
         open=still_open,
     )
 
@@ -60,13 +54,6 @@ def conversion_ratio(won: int, lost: int) -> Decimal | None:
     return Decimal(won) / (won + lost) if won + lost else None
 
 
-def conversion_metric(facts: TenantFacts, decided: Quotes) -> Metric:
+def conversion_metric(facts: TenantFacts, now: Quotes) -> Metric:
     """Quote Conversion: the trailing 90 days against the 90 days before."""
-    return ratio_metric(
-        facts,
-        CONVERSION,
-        decided.conversion,
-        decided.previous_conversion,
-        looked_at=decided.decided,
-        left_out=decided.left_out,
-    )
+    return ratio_metric(facts, CONVERSION, now.conversion, now.previous_conversion, looked_at=now.decided)

@@ -1,26 +1,38 @@
-"""The largest parts of a whole, and their shares of it."""
+"""The parts of a whole, largest first, and their shares of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import NamedTuple
 
-from workers.kpi.money import ZERO, trim
+from workers.kpi.money import ZERO
 from workers.kpi.totals import Total
 
 TOP = 10
 
 
-def shares(parts: Mapping[str | None, Total]) -> list[tuple[str | None, Decimal, Decimal | None, int]]:
-    """(name, amount, share of the whole 0..1, documents) of the ten largest parts, largest first; ties by name.
+class Row(NamedTuple):
+    """A part, and its share 0..1 of all positive parts (None where it has none)."""
 
-    Parts of which nothing could be converted are left out. The share is None when the whole is not above 0.
+    name: str | None
+    total: Total
+    share: Decimal | None
+
+
+def ranked(parts: Mapping[str | None, Total]) -> list[Row]:
+    """All parts, largest first, those without a known amount last; ties by name, without name last.
+
+    A share is of the positive parts' sum; the others have none, and nobody has one while a document lacks a rate.
     """
-    known = [(name, part.value, part.documents) for name, part in parts.items()]
-    amounts = [(name, amount, documents) for name, amount, documents in known if amount is not None]
-    whole = sum((amount for _, amount, _ in amounts), ZERO)
-    amounts.sort(key=lambda part: (-part[1], part[0] is None, part[0] or ""))
-    has_shares = trim(whole) > 0
+    positive = sum((part.amount for part in parts.values() if part.amount > 0), ZERO)
+    has_shares = not any(part.lacking for part in parts.values())
     return [
-        (name, amount, amount / whole if has_shares else None, documents) for name, amount, documents in amounts[:TOP]
+        Row(name, part, part.amount / positive if has_shares and part.amount > 0 else None)
+        for name, part in sorted(parts.items(), key=_place)
     ]
+
+
+def _place(item: tuple[str | None, Total]) -> tuple[bool, Decimal, bool, str]:
+    name, part = item
+    return part.value is None, -(part.value or ZERO), name is None, name or ""

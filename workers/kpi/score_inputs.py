@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from workers.facts import TenantFacts
 from workers.kpi.days import Period, complete
+from workers.kpi.dso import Dso
 from workers.kpi.flows import Flow
-from workers.kpi.money import PERCENT_PLACES, formatted_percent, rounded, trim
+from workers.kpi.money import PERCENT_PLACES, formatted_percent, rounded
 from workers.kpi.quotes import Quotes
 from workers.kpi.receivables import Receivables
 from workers.kpi.score import ScoreInput, ScoreInputs
 from workers.kpi.sums import Sums
+from workers.kpi.totals import Total
 
 SCORED_DAYS = 30
 LEAST_DECIDED_QUOTES = 3
 _OVER_THE_DAYS = f"over the last {SCORED_DAYS} complete days"
-NO_RATE = f"No data: no exchange rate for the amounts {_OVER_THE_DAYS}."
+UNKNOWN_LINKS = "it is not known which payments paid for which invoices"
 
 
 def score_inputs(facts: TenantFacts, sums: Sums) -> ScoreInputs:
@@ -28,29 +31,31 @@ def score_inputs(facts: TenantFacts, sums: Sums) -> ScoreInputs:
         growth=_growth(sums.revenue, now, before),
         cash=_cash(sums, now),
         overdue_share=_overdue_share(sums.receivables),
-        days_over_terms=_days_over_terms(sums.receivables),
+        days_over_terms=_days_over_terms(sums.dso),
         pipeline=_pipeline(sums.quotes),
         clients=_clients(facts),
     )
 
 
 def _profitability(sums: Sums, period: Period) -> ScoreInput:
-    earned, spent = sums.revenue.total(period).value, sums.expenses.total(period).value
-    if earned is None or spent is None:
-        return ScoreInput(None, NO_RATE)
-    if trim(earned) <= 0:
+    earned, spent = sums.revenue.total(period), sums.expenses.total(period)
+    unknown = _unknown(earned, spent)
+    if unknown:
+        return ScoreInput(None, f"No data: {unknown}.")
+    if earned.amount <= 0:
         return ScoreInput(None, f"No data: no revenue {_OVER_THE_DAYS}.")
-    margin = (earned - spent) / earned
+    margin = (earned.amount - spent.amount) / earned.amount
     return ScoreInput(margin, f"Profit was {formatted_percent(margin)} of revenue {_OVER_THE_DAYS}.")
 
 
 def _growth(revenue: Flow, period: Period, before: Period) -> ScoreInput:
-    now, earlier = revenue.total(period).value, revenue.total(before).value
-    if now is None or earlier is None:
-        return ScoreInput(None, NO_RATE)
-    if trim(earlier) <= 0:
+    now, earlier = revenue.total(period), revenue.total(before)
+    unknown = _unknown(now, earlier)
+    if unknown:
+        return ScoreInput(None, f"No data: {unknown}.")
+    if earlier.amount <= 0:
         return ScoreInput(None, f"No data: no revenue in the {SCORED_DAYS} days before to compare with.")
-    growth = (now - earlier) / earlier
+    growth = (now.amount - earlier.amount) / earlier.amount
     side = "below" if growth < 0 else "above"
     return ScoreInput(
         growth,
@@ -59,40 +64,41 @@ def _growth(revenue: Flow, period: Period, before: Period) -> ScoreInput:
 
 
 def _cash(sums: Sums, period: Period) -> ScoreInput:
-    money_in, paid = sums.cash.money_in.total(period).value, sums.cash.money_out.total(period).value
-    if money_in is None or paid is None:
-        return ScoreInput(None, NO_RATE)
-    money_out = -paid
-    larger = max(money_in, money_out)
-    if trim(larger) <= 0:
+    money_in, money_out = sums.cash.money_in.total(period), sums.cash.money_out.total(period).negative()
+    unknown = _unknown(money_in, money_out)
+    if unknown:
+        return ScoreInput(None, f"No data: {unknown}.")
+    larger = max(money_in.amount, money_out.amount)
+    if larger <= 0:
         return ScoreInput(None, f"No data: no money came in or went out {_OVER_THE_DAYS}.")
-    ratio = (money_in - money_out) / larger
+    ratio = (money_in.amount - money_out.amount) / larger
     side = "less came in than went out" if ratio < 0 else "more came in than went out"
     return ScoreInput(ratio, f"{formatted_percent(abs(ratio))} {side} {_OVER_THE_DAYS}, as a share of the larger.")
 
 
 def _overdue_share(now: Receivables) -> ScoreInput:
-    outstanding, overdue = now.open.value, now.overdue.value
-    if outstanding is None or overdue is None:
-        return ScoreInput(None, "No data on overdue amounts: no exchange rate for them.")
-    if trim(outstanding) <= 0:
+    unknown = _unknown(now.open)
+    if unknown:
+        return ScoreInput(None, f"No data on overdue amounts: {unknown}.")
+    outstanding = now.open.amount
+    if outstanding <= 0:
         return ScoreInput(None, "No data on overdue amounts: nothing is outstanding.")
-    share = overdue / outstanding
+    share = now.overdue.amount / outstanding
     return ScoreInput(share, f"{formatted_percent(share)} of what is outstanding is overdue.")
 
 
-def _days_over_terms(now: Receivables) -> ScoreInput:
-    if now.dso_days is None:
-        return ScoreInput(
-            None, "No data on days to payment: nothing billed in the last 90 days that could be converted."
-        )
-    if now.terms_days is None:
+def _days_over_terms(dso: Dso) -> ScoreInput:
+    if dso.lacking:
+        return ScoreInput(None, f"No data on days to payment: {_no_rate(dso.lacking)}.")
+    if dso.days is None:
+        return ScoreInput(None, "No data on days to payment: nothing billed in the last 90 days.")
+    if dso.terms_days is None:
         return ScoreInput(None, "No data on days over terms: no invoice of the last 90 days has a due date.")
-    days = now.dso_days - now.terms_days
+    days = dso.days - dso.terms_days
     return ScoreInput(
         days,
-        f"Billing stays unpaid for {_days(now.dso_days)} days, {_days(abs(days))} "
-        f"{'less' if days < 0 else 'more'} than the agreed {_days(now.terms_days)}.",
+        f"Billing stays unpaid for {_days(dso.days)} days, {_days(abs(days))} "
+        f"{'less' if days < 0 else 'more'} than the agreed {_days(dso.terms_days)}.",
     )
 
 
@@ -119,6 +125,18 @@ def _clients(facts: TenantFacts) -> ScoreInput:
         f"{retained} of {before} clients of the {SCORED_DAYS} days before were active again {_OVER_THE_DAYS} "
         f"({formatted_percent(share)}).",
     )
+
+
+def _unknown(*sides: Total) -> str | None:
+    """Why the ratio of these sums cannot be told, in words; None when it can."""
+    if not all(side.known for side in sides):
+        return UNKNOWN_LINKS
+    lacking = sorted({currency for side in sides for currency in side.lacking})
+    return _no_rate(lacking) if lacking else None
+
+
+def _no_rate(currencies: Sequence[str]) -> str:
+    return f"no exchange rate for {' and '.join(currencies)}"
 
 
 def _days(days: Decimal) -> str:

@@ -1,4 +1,4 @@
-"""The tenant's facts added up once, for the metrics, the score and the overview to share. Nothing is rounded here."""
+"""The tenant's facts added up once, for the metrics, the score and the overview to share."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from workers.facts import TenantFacts
 from workers.kpi.cash_flow import CashMovements, cash_movements
+from workers.kpi.dso import Dso, dso
 from workers.kpi.expenses import expenses
 from workers.kpi.flows import Flow
-from workers.kpi.money import Converter
 from workers.kpi.profit import Profit
 from workers.kpi.quotes import Quotes, quotes
 from workers.kpi.receivables import Receivables, receivables
@@ -19,25 +19,24 @@ from workers.kpi.revenue import revenue
 class Sums:
     """Flows on the tenant's basis and balances as of now, in base units."""
 
-    converter: Converter
     revenue: Flow
     expenses: Flow
     profit: Profit
     cash: CashMovements
     receivables: Receivables
+    dso: Dso
     quotes: Quotes
 
 
 def sums(facts: TenantFacts) -> Sums:
     """Every sum that more than one part of the dashboard looks at. Raises ValueError for an amount that is no number."""
-    converter = Converter(base=facts.tenant.base_currency, today=facts.clock.today, rates=facts.rates)
-    earned, spent = revenue(facts, converter), expenses(facts, converter)
+    earned, spent = revenue(facts), expenses(facts)
     return Sums(
-        converter=converter,
         revenue=earned,
         expenses=spent,
         profit=Profit(earned, spent),
-        cash=cash_movements(facts, converter),
-        receivables=receivables(facts, converter),
-        quotes=quotes(facts, converter),
+        cash=cash_movements(facts),
+        receivables=receivables(facts),
+        dso=dso(facts),
+        quotes=quotes(facts),
     )

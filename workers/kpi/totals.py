@@ -1,36 +1,101 @@
-"""Sums that know how many documents they left out for want of an exchange rate. Source: SPEC 4, rule 4."""
+"""Sums that know which documents they left out for want of an exchange rate. Source: SPEC 4, rule 4."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from shared.snapshot import Unconverted
-from workers.kpi.money import ZERO, money
+from workers.kpi.money import ZERO, finite, money
+
+
+class Leftovers:
+    """What was left out, by currency: amounts as the sum would count them, never converted, never added together."""
+
+    __slots__ = ("_sums",)
+
+    def __init__(self) -> None:
+        self._sums: dict[str, tuple[Decimal, int]] = {}
+
+    def add(self, currency: str, amount: Decimal, documents: int) -> None:
+        """Leave out so much of a currency. Raises ValueError for an amount that is no number."""
+        held, count = self._sums.get(currency, (ZERO, 0))
+        self._sums[currency] = (held + finite(amount), count + documents)
+
+    def include(self, other: Leftovers, *, sign: int = 1) -> None:
+        """Add what another sum left out, its amounts times `sign`."""
+        for currency, amount, documents in other:
+            self.add(currency, amount * sign, documents)
+
+    @property
+    def currencies(self) -> tuple[str, ...]:
+        """Which currencies had no rate, in order."""
+        return tuple(sorted(self._sums))
+
+    def __iter__(self) -> Iterator[tuple[str, Decimal, int]]:
+        for currency in self.currencies:
+            amount, documents = self._sums[currency]
+            yield currency, amount, documents
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Leftovers) and self._sums == other._sums
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def listed(self) -> tuple[Unconverted, ...]:
+        """For the wire: by currency code, in the currency's own minor unit."""
+        return tuple(
+            Unconverted(currency=currency, amount=money(amount, currency), documents=documents)
+            for currency, amount, documents in self
+        )
 
 
 @dataclass(slots=True)
 class Total:
-    """A sum in base units being added up. anomalies: documents that look wrong (no due date, tax unknown…)."""
+    """A sum in base units being added up.
+
+    convertible: documents in it; anomalies: documents that look wrong (no due date, tax unknown…). in_part: something of
+    documents that are not convertible as a whole is in it. known: False where nobody can say what belongs to the sum.
+    """
 
     amount: Decimal = ZERO
     documents: int = 0
     convertible: int = 0
     anomalies: int = 0
+    in_part: bool = False
+    known: bool = True
+    left_out: Leftovers = field(default_factory=Leftovers)
 
-    def add(self, amount: Decimal | None, documents: int, anomalies: int = 0) -> None:
-        """Count documents; `amount` in base units, or None when no rate is known for them."""
+    def add(self, amount: Decimal, documents: int, *, no_rate: str | None = None, anomalies: int = 0) -> None:
+        """Count documents; `amount` is in base units, or in the currency `no_rate`. Raises ValueError if no number."""
         self.documents += documents
         self.anomalies += anomalies
-        if amount is not None:
-            self.amount += amount
+        if no_rate is None:
+            self.amount += finite(amount)
             self.convertible += documents
+        else:
+            self.left_out.add(no_rate, amount, documents)
+
+    def add_balance(
+        self, base: Decimal | None, amount: Decimal, currency: str, documents: int, anomalies: int = 0
+    ) -> None:
+        """Count documents whose money is known in their own currency, and in base units (None = without a rate)."""
+        if base is None:
+            self.add(amount, documents, no_rate=currency, anomalies=anomalies)
+        else:
+            self.add(base, documents, anomalies=anomalies)
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """Which currencies had no rate, in order; empty when nothing was left out."""
+        return self.left_out.currencies
 
     @property
     def value(self) -> Decimal | None:
-        """The sum; 0 without documents, None when documents are there but none could be converted."""
-        return None if self.documents and not self.convertible else self.amount
+        """The sum; 0 without documents, None when it is unknown or documents are there and nothing could be converted."""
+        nothing_converted = self.documents and not self.convertible and not self.in_part
+        return self.amount if self.known and not nothing_converted else None
 
     def include(self, other: Total) -> None:
         """Add another total's sum and documents to this one."""
@@ -38,6 +103,15 @@ class Total:
         self.documents += other.documents
         self.convertible += other.convertible
         self.anomalies += other.anomalies
+        self.in_part |= other.in_part
+        self.known &= other.known
+        self.left_out.include(other.left_out)
+
+    def negative(self) -> Total:
+        """The same on the other side: amounts with the opposite sign."""
+        other = Total(-self.amount, self.documents, self.convertible, self.anomalies, self.in_part, self.known)
+        other.left_out.include(self.left_out, sign=-1)
+        return other
 
 
 def summed(totals: Iterable[Total]) -> Total:
@@ -46,37 +120,3 @@ def summed(totals: Iterable[Total]) -> Total:
     for total in totals:
         whole.include(total)
     return whole
-
-
-class Leftovers:
-    """What was left out, by currency: amounts as the metric would count them, never converted, never added together."""
-
-    __slots__ = ("_sums",)
-
-    def __init__(self) -> None:
-        self._sums: dict[str, tuple[Decimal, int]] = {}
-
-    def add(self, currency: str, amount: Decimal, documents: int) -> None:
-        """Leave out so much of a currency."""
-        held, count = self._sums.get(currency, (ZERO, 0))
-        self._sums[currency] = (held + amount, count + documents)
-
-    def plus(self, other: Leftovers, *, sign: int = 1) -> Leftovers:
-        """Both together, the other's amounts times `sign`."""
-        both = Leftovers()
-        both._sums = dict(self._sums)
-        for currency, amount, documents in other:
-            both.add(currency, amount * sign, documents)
-        return both
-
-    def __iter__(self) -> Iterator[tuple[str, Decimal, int]]:
-        for currency in sorted(self._sums):
-            amount, documents = self._sums[currency]
-            yield currency, amount, documents
-
-    def listed(self) -> tuple[Unconverted, ...]:
-        """For the wire: by currency code, rounded to the currency's own minor unit."""
-        return tuple(
-            Unconverted(currency=currency, amount=money(amount, currency), documents=documents)
-            for currency, amount, documents in self
-        )

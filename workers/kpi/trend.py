@@ -19,7 +19,7 @@ from shared.snapshot import (
     REVENUE,
     Trend,
 )
-from workers.kpi.money import PERCENT_PLACES, ZERO, rounded, trim
+from workers.kpi.money import PERCENT_PLACES, ZERO, rounded
 
 SHARE_OF_PREVIOUS = Decimal("0.05")
 SHARE_OF_TYPICAL = Decimal("0.10")
@@ -49,19 +49,19 @@ def flow_floor(complete_days: Sequence[Decimal | None], minor_unit: Decimal) -> 
 
 
 def direction(value: Decimal | None, previous: Decimal | None, *, floor: Decimal = ZERO) -> Trend:
-    """Where an unrounded value went; stable within max(5 % of |previous|, `floor`), or when one of them is None."""
+    """Where a shown value went; stable within max(5 % of |previous|, `floor`), or when one of them is None."""
     if value is None or previous is None:
         return "stable"
-    change = trim(value - previous)
-    band = trim(max(SHARE_OF_PREVIOUS * abs(previous), floor))
+    change = value - previous
+    band = max(SHARE_OF_PREVIOUS * abs(previous), floor)
     if change > band:
         return "up"
     return "down" if change < -band else "stable"
 
 
 def change_percent(value: Decimal | None, previous: Decimal | None) -> Decimal | None:
-    """100 × change / |previous|, one decimal (−27.5); None when one of them is None or previous is 0."""
-    if value is None or previous is None or not trim(previous):
+    """100 × change / |previous| of shown values, one decimal (−27.5); None when one is None or previous is 0."""
+    if value is None or previous is None or not previous:
         return None
     return rounded(100 * (value - previous) / abs(previous), PERCENT_PLACES)
 

@@ -16,6 +16,7 @@ from workers.facts import (
     Close,
     CreditGroup,
     ExpenseGroup,
+    IncomingGroup,
     InvoiceGroup,
     OpenInvoiceGroup,
     PayableGroup,
@@ -76,7 +77,7 @@ def invoice(
     *,
     gross: str | None = None,
     kind: Literal["invoice", "credit_note"] = "invoice",
-    currency: str = "USD",
+    no_rate: str | None = None,
     documents: int = 1,
     anomalies: int = 0,
     terms_days: int | None = None,
@@ -85,7 +86,7 @@ def invoice(
     return InvoiceGroup(
         day=day,
         kind=kind,
-        currency=currency,
+        no_rate=no_rate,
         documents=documents,
         anomalies=anomalies,
         net=D(net),
@@ -95,8 +96,8 @@ def invoice(
     )
 
 
-def allocation(day: date, net: str, *, currency: str = "USD", rate_date: date | None = None) -> AllocationGroup:
-    return AllocationGroup(day=day, currency=currency, rate_date=rate_date, net=D(net))
+def allocation(day: date, net: str, *, no_rate: str | None = None, since: date | None = None) -> AllocationGroup:
+    return AllocationGroup(day=day, no_rate=no_rate, net=D(net), since=since)
 
 
 def payment(
@@ -104,14 +105,14 @@ def payment(
     amount: str,
     *,
     kind: Literal["payment", "refund"] = "payment",
-    currency: str = "USD",
+    no_rate: str | None = None,
     documents: int = 1,
 ) -> PaymentGroup:
-    return PaymentGroup(day=day, kind=kind, currency=currency, documents=documents, amount=D(amount))
+    return PaymentGroup(day=day, kind=kind, no_rate=no_rate, documents=documents, amount=D(amount))
 
 
-def settlement(day: date, *needs: tuple[str, date], documents: int = 1) -> SettlementGroup:
-    return SettlementGroup(day=day, documents=documents, needs=needs)
+def settlement(day: date, *lacking: str, documents: int = 1) -> SettlementGroup:
+    return SettlementGroup(day=day, documents=documents, lacking=lacking)
 
 
 def expense(
@@ -119,7 +120,7 @@ def expense(
     net: str,
     *,
     gross: str | None = None,
-    currency: str = "USD",
+    no_rate: str | None = None,
     category: str | None = None,
     documents: int = 1,
     anomalies: int = 0,
@@ -127,7 +128,7 @@ def expense(
     return ExpenseGroup(
         day=day,
         category=category,
-        currency=currency,
+        no_rate=no_rate,
         documents=documents,
         anomalies=anomalies,
         net=D(net),
@@ -139,30 +140,64 @@ def open_invoice(
     amount: str,
     *,
     bucket: Bucket = "current",
-    due_on: date | None = None,
     currency: str = "USD",
-    own_base: str | None = None,
+    base: str | None = None,
+    client_id: str | None = "c1",
     documents: int = 1,
     anomalies: int = 0,
+    issued: bool = True,
+    oldest_due: date | None = None,
+    largest: str | None = None,
 ) -> OpenInvoiceGroup:
+    """USD is base already; of another currency `base` says what it is worth, None = no rate. issued: dated up to today."""
+    worth = D(amount) if currency == "USD" else None if base is None else D(base)
     return OpenInvoiceGroup(
+        client_id=client_id,
+        name=None if client_id is None else f"Client {client_id}",
         bucket=bucket,
-        due_on=due_on,
         currency=currency,
         documents=documents,
         anomalies=anomalies,
         amount=D(amount),
-        own_base=None if own_base is None else D(own_base),
+        base=worth,
+        issued_documents=documents if issued else 0,
+        issued_base=worth if issued else D(0),
+        oldest_due=oldest_due,
+        largest=worth if largest is None else D(largest),
     )
 
 
-def credit(amount: str, *, currency: str = "USD", own_base: str | None = None, documents: int = 1) -> CreditGroup:
-    own = None if own_base is None else D(own_base)
-    return CreditGroup(currency=currency, documents=documents, amount=D(amount), own_base=own)
+def credit(
+    amount: str,
+    *,
+    kind: Literal["payment", "credit_note", "refund"] = "payment",
+    currency: str = "USD",
+    base: str | None = None,
+    client_id: str | None = "c1",
+    documents: int = 1,
+    **over: Any,
+) -> CreditGroup:
+    """USD is base already, but where `lacks` says that what is left is not known."""
+    known = currency == "USD" and "lacks" not in over
+    worth = D(amount) if known else None if base is None else D(base)
+    return CreditGroup(
+        client_id=client_id,
+        kind=kind,
+        currency=currency,
+        documents=documents,
+        amount=D(amount),
+        base=worth,
+        **over,
+    )
 
 
-def payable(due_on: date, amount: str, *, currency: str = "USD") -> PayableGroup:
-    return PayableGroup(due_on=due_on, currency=currency, documents=1, amount=D(amount), own_base=None)
+def incoming(day: date, amount: str, *, no_rate: str | None = None) -> IncomingGroup:
+    return IncomingGroup(day=day, no_rate=no_rate, documents=1, amount=D(amount))
+
+
+def payable(day: date | None, amount: str, *, vendor: str | None = None, no_rate: str | None = None) -> PayableGroup:
+    """A vendor credit has no day and a negative amount."""
+    return PayableGroup(day=day, vendor=vendor, no_rate=no_rate, documents=1, amount=D(amount))
 
 
 def quote(
@@ -170,31 +205,33 @@ def quote(
     *,
     window: Literal["recent", "current", "previous"] | None = "recent",
     amount: str = "100",
-    currency: str = "USD",
-    rate_date: date | None = None,
+    no_rate: str | None = None,
+    since: date | None = None,
     documents: int = 1,
     anomalies: int = 0,
 ) -> QuoteGroup:
     return QuoteGroup(
         window=None if outcome == "open" else window,
         outcome=outcome,
-        currency=currency,
-        rate_date=rate_date,
+        no_rate=no_rate,
         documents=documents,
         anomalies=anomalies,
         amount=D(amount),
+        since=since,
     )
 
 
-def client(client_id: str | None, net: str, *, currency: str = "USD", rate_date: date | None = None) -> ClientGroup:
+def client(client_id: str | None, net: str, *, no_rate: str | None = None) -> ClientGroup:
     name = None if client_id is None else f"Client {client_id}"
-    return ClientGroup(client_id=client_id, name=name, currency=currency, rate_date=rate_date, documents=1, net=D(net))
+    return ClientGroup(client_id=client_id, name=name, no_rate=no_rate, documents=1, net=D(net))
 
 
 def template(next_on: date, amount: str = "100", **over: Any) -> Recurring:
+    """Worth `amount` in USD, or what `base` says."""
     given: dict[str, Any] = {
         "kind": "expense",
         "currency": "USD",
+        "base": D(amount),
         "interval_unit": "month",
         "interval_count": 1,
         "ends_on": None,
@@ -242,18 +279,15 @@ def check_case(basis: Basis = "accrual") -> TenantFacts:
         basis=basis,
         invoices=(
             invoice(TODAY, "1000", gross="1100", terms_days=30),
-            invoice(TODAY, "500", gross="600", currency="EUR", terms_days=14),
+            # EUR 500 + 100 at 1.10
+            invoice(TODAY, "550", gross="660", terms_days=14),
             invoice(TODAY, "-100", gross="-110", kind="credit_note"),
             invoice(YESTERDAY, "2000", gross="2080", documents=2, terms_days=30),
             invoice(ago(19), "400", terms_days=19),
             invoice(ago(38), "2000", gross="2200", terms_days=30),
         ),
         # I3: 300 × 800/880 = 272.7272…; I7: 2200 × 2000/2200 = 2000
-        allocations=(
-            allocation(TODAY, "272.7272727272727273"),
-            allocation(TODAY, "2000"),
-            allocation(YESTERDAY, "1000"),
-        ),
+        allocations=(allocation(TODAY, "272.73"), allocation(TODAY, "2000"), allocation(YESTERDAY, "1000")),
         payments=(
             payment(TODAY, "2800", documents=2),
             payment(TODAY, "-100", kind="refund"),
@@ -264,16 +298,22 @@ def check_case(basis: Basis = "accrual") -> TenantFacts:
             expense(TODAY, "600"),
             expense(TODAY, "300", gross="330"),
             expense(YESTERDAY, "200"),
-            expense(TODAY, "100", currency="GBP"),
+            expense(TODAY, "100", no_rate="GBP"),
         ),
         paid_expenses=(expense(TODAY, "600"), expense(YESTERDAY, "200")),
         open_invoices=(
-            open_invoice("1100", due_on=TODAY + timedelta(days=30)),
-            open_invoice("600", due_on=TODAY + timedelta(days=14), currency="EUR"),
-            open_invoice("400", due_on=TODAY),
-            open_invoice("200", due_on=TODAY + timedelta(days=29)),
+            open_invoice("1100"),
+            open_invoice("600", currency="EUR", base="660"),
+            open_invoice("400"),
+            open_invoice("200"),
             open_invoice("470", bucket="1-30"),
         ),
-        credits=(credit("300"), credit("-100")),
-        rates={("EUR", YESTERDAY): D("1.08"), ("EUR", TODAY): D("1.10")},
+        # I7's surplus, and the refund of a part of it
+        credits=(credit("300"), credit("-100", kind="refund")),
+        incoming=(
+            incoming(TODAY + timedelta(days=14), "660"),
+            incoming(TODAY, "400"),
+            incoming(TODAY + timedelta(days=29), "200"),
+        ),
+        payables=(payable(TODAY, "330"), payable(TODAY, "100", no_rate="GBP")),
     )

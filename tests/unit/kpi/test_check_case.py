@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from shared.snapshot import Basis, CollectionsValue, CurrencyAmount, Unconverted
-from tests.unit.kpi.given import check_case, computed, metric
+from tests.unit.kpi.given import TODAY, check_case, computed, metric
 
 D = Decimal
 GBP_100 = Unconverted(currency="GBP", amount=D("100.00"), documents=1)
@@ -19,12 +19,13 @@ GBP_MINUS_100 = Unconverted(currency="GBP", amount=D("-100.00"), documents=1)
     [
         # 1000 + 500 × 1.10 − 100; yesterday 800 + 1200
         ("accrual", "Daily Revenue", "1450.00", "2000.00", "-550.00", "-27.5", ()),
-        # 300 × 800/880 + 2200 × 2000/2200; yesterday 1000. 1272.7272… / 1000
+        # 300 × 800/880 = 272.73, 2200 × 2000/2200 = 2000; yesterday 1000. 1272.73 / 1000
         ("cash", "Daily Revenue", "2272.73", "1000.00", "1272.73", "127.3", ()),
-        ("accrual", "Daily Expenses", "900.00", "200.00", "700.00", "350.0", (GBP_100,)),
+        # no percentage while GBP 100 of today have no rate
+        ("accrual", "Daily Expenses", "900.00", "200.00", "700.00", None, (GBP_100,)),
         ("cash", "Daily Expenses", "600.00", "200.00", "400.00", "200.0", ()),
-        # 1450 − 900; 2000 − 200; −1250 / 1800 = −69.44 %
-        ("accrual", "Daily Profit", "550.00", "1800.00", "-1250.00", "-69.4", (GBP_MINUS_100,)),
+        # 1450 − 900; 2000 − 200
+        ("accrual", "Daily Profit", "550.00", "1800.00", "-1250.00", None, (GBP_MINUS_100,)),
         ("cash", "Daily Profit", "1672.73", "800.00", "872.73", "109.1", ()),
         # 300 + 2500 − 100 − 600; 1000 − 200
         ("accrual", "Cash Flow", "2100.00", "800.00", "1300.00", "162.5", ()),
@@ -37,12 +38,12 @@ def test_flows_of_the_check_case(
     value: str,
     previous: str,
     change: str,
-    percent: str,
+    percent: str | None,
     unconverted: tuple[Unconverted, ...],
 ) -> None:
     found = metric(check_case(basis), name)
     assert (found.value, found.previous, found.change) == (D(value), D(previous), D(change))
-    assert found.change_percent == D(percent)
+    assert found.change_percent == (None if percent is None else D(percent))
     assert found.unconverted == unconverted
     assert found.unit == "money"
 
@@ -73,6 +74,23 @@ def test_receivables_of_the_check_case() -> None:
         CurrencyAmount(currency="EUR", amount=D("600.00")),
         CurrencyAmount(currency="USD", amount=D("2170.00")),
     )
+    (debtor,) = found.debtors
+    assert (debtor.outstanding, debtor.overdue, debtor.invoices) == (D("2830.00"), D("470.00"), 5)
+
+
+def test_what_lacks_a_rate_is_named_once_with_its_first_day() -> None:
+    (issue,) = computed(check_case()).snapshot.data_issues
+    assert (issue.code, issue.currency, issue.since) == ("missing_rate", "GBP", TODAY)
+    assert issue.detail == "No exchange rate from GBP to USD since 2026-03-11"
+
+
+def test_the_forecast_of_the_check_case() -> None:
+    """In 400 today, 660 on the 14th day, 200 on the last; out 330 today beside GBP 100: 400 − 330 + 660 + 200 = 930."""
+    overview = computed(check_case()).overview
+    days = overview.cash_forecast
+    assert (days[0].inflow, days[0].outflow, days[14].inflow, days[29].inflow) == (D(400), D(330), D(660), D(200))
+    assert (overview.opening_balance, days[29].cumulative) == (None, D("930.00"))
+    assert overview.unconverted.cash_forecast == (GBP_MINUS_100,)
 
 
 def test_the_flows_are_stable_or_up_at_two_in_the_afternoon() -> None:

@@ -67,7 +67,7 @@ def test_revenue_looks_at_28_days_including_today() -> None:
             invoice(TODAY, "1", documents=2, anomalies=1),
             invoice(ago(27), "-1", documents=3, kind="credit_note"),
             invoice(ago(28), "1", documents=90, anomalies=90),
-            invoice(ago(5), "1", currency="EUR"),
+            invoice(ago(5), "1", no_rate="EUR"),
         )
     )
     factors = metric(given, REVENUE).confidence_factors
@@ -92,7 +92,7 @@ def test_on_cash_basis_revenue_looks_at_payments_and_expenses_at_paid_ones() -> 
 def test_profit_looks_at_both_sides_together() -> None:
     given = facts(
         invoices=(invoice(TODAY, "1", documents=3),),
-        expenses=(expense(ago(3), "1", currency="EUR", anomalies=1),),
+        expenses=(expense(ago(3), "1", no_rate="EUR", anomalies=1),),
     )
     factors = metric(given, PROFIT).confidence_factors
     assert (factors.sample, factors.fx, factors.quality) == (sample(4), D("0.75"), D("0.75"))
@@ -100,7 +100,7 @@ def test_profit_looks_at_both_sides_together() -> None:
 
 def test_cash_flow_looks_at_payments_refunds_and_paid_expenses() -> None:
     given = facts(
-        payments=(payment(TODAY, "1", documents=3), payment(ago(27), "-1", kind="refund", currency="EUR")),
+        payments=(payment(TODAY, "1", documents=3), payment(ago(27), "-1", kind="refund", no_rate="EUR")),
         paid_expenses=(expense(ago(4), "1", documents=4, anomalies=2), expense(ago(28), "1")),
         expenses=(expense(TODAY, "1", documents=70),),
     )
@@ -120,8 +120,8 @@ def test_pending_and_overdue_look_at_all_open_invoices() -> None:
         assert (factors.sample, factors.day, factors.fx, factors.quality) == (sample(8), D(1), D("0.75"), D("0.75"))
 
 
-def test_an_open_invoice_with_a_rate_of_its_own_is_convertible() -> None:
-    given = facts(open_invoices=(open_invoice("1", currency="EUR", own_base="1.1"),))
+def test_an_open_invoice_with_a_rate_is_convertible() -> None:
+    given = facts(open_invoices=(open_invoice("1", currency="EUR", base="1.1"),))
     assert metric(given, PENDING).confidence_factors.fx == 1
 
 
@@ -129,7 +129,7 @@ def test_conversion_looks_at_the_quotes_decided_in_its_90_days() -> None:
     given = facts(
         quotes=(
             quote("won", documents=3),
-            quote("lost", window="current", documents=3, anomalies=3, currency="EUR", rate_date=ago(50)),
+            quote("lost", window="current", documents=3, anomalies=3, no_rate="EUR"),
             quote("won", window="previous", documents=40),
             quote("open", documents=40),
         )
@@ -146,7 +146,7 @@ def test_activity_looks_at_what_makes_a_client_active() -> None:
             invoice(ago(30), "1", documents=50),
             invoice(TODAY, "-1", documents=50, kind="credit_note"),
         ),
-        payments=(payment(TODAY, "5", currency="EUR"), payment(TODAY, "-5", kind="refund"), payment(ago(30), "5")),
+        payments=(payment(TODAY, "5", no_rate="EUR"), payment(TODAY, "-5", kind="refund"), payment(ago(30), "5")),
         quotes=(quote("won"), quote("lost"), quote("won", window="current"), quote("won", window="previous")),
     )
     found = metric(given, ACTIVITY)

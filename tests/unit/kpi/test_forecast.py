@@ -1,4 +1,4 @@
-"""The cash of the coming 30 days. SPEC 6, cash_forecast."""
+"""The cash of the coming 30 days. SPEC 4, Overview blocks."""
 
 from __future__ import annotations
 
@@ -17,59 +17,115 @@ from tests.unit.kpi.given import (
     clock,
     computed,
     facts,
+    incoming,
     open_invoice,
     payable,
     template,
+    tenant,
 )
-from workers.facts import TenantFacts
+from workers.facts import CashSinceGroup, Recurring, TenantFacts
 from workers.kpi.days import Period
-from workers.kpi.forecast import occurrences
+from workers.kpi.occurrences import occurrences
 
 
 def ahead(days: int) -> date:
     return TODAY + timedelta(days=days)
 
 
-def movements(given: TenantFacts) -> dict[int, tuple[Decimal, Decimal]]:
+def movements(given: TenantFacts) -> dict[int, tuple[Decimal | None, Decimal | None]]:
     """(in, out) by days from today, days without movement left out."""
     days = computed(given).overview.cash_forecast
     assert [day.date for day in days] == [ahead(number) for number in range(30)]
     return {(day.date - TODAY).days: (day.inflow, day.outflow) for day in days if day.inflow or day.outflow}
 
 
-def test_open_invoices_come_in_and_payables_go_out_when_due() -> None:
+def test_money_comes_in_and_goes_out_on_the_days_that_are_known() -> None:
     given = facts(
-        open_invoices=(
-            open_invoice("100", due_on=TODAY),
-            open_invoice("50", due_on=ahead(29)),
-            open_invoice("7", due_on=ahead(30)),
-            open_invoice("1000", bucket="1-30"),
-            open_invoice("9", bucket="1-30", due_on=YESTERDAY),
-            open_invoice("5"),
-        ),
-        payables=(payable(TODAY, "30"), payable(ahead(5), "20"), payable(ahead(30), "1000")),
+        # Overdue ones are in no day.
+        open_invoices=(open_invoice("1000", bucket="1-30"),),
+        incoming=(incoming(TODAY, "100"), incoming(ahead(29), "50")),
+        payables=(payable(TODAY, "30"), payable(ahead(5), "20")),
     )
     assert movements(given) == {0: (D(100), D(30)), 5: (D(0), D(20)), 29: (D(50), D(0))}
 
 
-def test_the_running_sum_starts_today() -> None:
-    given = facts(open_invoices=(open_invoice("100", due_on=ahead(1)),), payables=(payable(TODAY, "30.005"),))
-    days = computed(given).overview.cash_forecast
-    assert [day.cumulative for day in days[:3]] == [D("-30.01"), D("70.00"), D("70.00")]
+def test_the_running_sum_starts_today_at_nothing() -> None:
+    given = facts(incoming=(incoming(ahead(1), "100"),), payables=(payable(TODAY, "30.01"),))
+    overview = computed(given).overview
+    assert overview.opening_balance is None
+    assert [day.cumulative for day in overview.cash_forecast[:3]] == [D("-30.01"), D("69.99"), D("69.99")]
 
 
-def test_balances_are_converted_at_todays_rate_and_left_out_without_one() -> None:
-    given = facts(
-        open_invoices=(
-            open_invoice("100", due_on=TODAY, currency="EUR", own_base="1"),
-            open_invoice("100", due_on=TODAY, currency="GBP", own_base="130"),
-            open_invoice("100", due_on=TODAY, currency="JPY"),
-        ),
-        payables=(payable(TODAY, "10", currency="EUR"), payable(TODAY, "10", currency="JPY")),
-        recurring=(template(TODAY, "1", currency="EUR"), template(TODAY, "1", currency="JPY")),
-        rates={("EUR", TODAY): D("1.10")},
+@pytest.mark.parametrize(
+    ("balance", "on", "opening"),
+    [
+        ("500.00", ago(5), "435.00"),  # 500 + 40 − 105, the cash flow of the days after it
+        ("500.00", TODAY, "565.00"),  # 500 less the cash flow of today
+        ("500.00", ahead(3), "565.00"),
+        ("500.00", None, None),
+        (None, ago(5), None),
+    ],
+)
+def test_with_a_cash_balance_the_running_sum_starts_from_it(
+    balance: str | None, on: date | None, opening: str | None
+) -> None:
+    account = tenant(cash_balance=None if balance is None else D(balance), cash_balance_on=on)
+    flow = (
+        CashSinceGroup(no_rate=None, documents=1, amount=D(40)),
+        CashSinceGroup(no_rate=None, documents=2, amount=D(-105)),
+        CashSinceGroup(no_rate="GBP", documents=1, amount=D(7), since=ago(4)),
     )
-    assert movements(given) == {0: (D(240), D("12.10"))}
+    given = facts(tenant=account, cash_since=flow, payables=(payable(TODAY, "30"),))
+    overview = computed(given).overview
+    assert overview.opening_balance == (None if opening is None else D(opening))
+    assert overview.cash_forecast[0].cumulative == D(opening or "0") - 30
+    sign = -1 if on is not None and on >= TODAY else 1
+    left = [(one.currency, one.amount) for one in overview.unconverted.cash_forecast]
+    assert left == ([] if opening is None else [("GBP", D(7 * sign))])
+
+
+def test_what_has_no_rate_is_listed_and_a_day_with_nothing_else_is_null() -> None:
+    """In as it is, out with a minus, each occurrence of a template a document: 10 − 4 × 1 JPY in 30 days."""
+    given = facts(
+        incoming=(incoming(TODAY, "100"), incoming(TODAY, "10", no_rate="JPY"), incoming(ahead(2), "5", no_rate="GBP")),
+        payables=(payable(ahead(3), "7", no_rate="GBP"), payable(ahead(3), "1")),
+        recurring=(template(ahead(1), "1", currency="JPY", base=None, interval_unit="week"),),
+    )
+    overview = computed(given).overview
+    days = overview.cash_forecast
+    assert (days[0].inflow, days[1].outflow, days[2].inflow, days[3].outflow) == (D(100), None, None, D(1))
+    # Nothing is not the same as unknown.
+    assert (days[2].outflow, days[4].inflow) == (D(0), D(0))
+    assert days[29].cumulative == D(99)
+    left = [(one.currency, one.amount, one.documents) for one in overview.unconverted.cash_forecast]
+    # JPY: 10 in, 1 on each of the days 1, 8, 15, 22, 29
+    assert left == [("GBP", D(-2), 2), ("JPY", D(5), 6)]
+
+
+def test_a_vendor_credit_lessens_what_the_same_vendor_is_owed_the_earliest_first() -> None:
+    given = facts(
+        payables=(
+            payable(ahead(9), "100", vendor="v"),
+            payable(ahead(2), "30", vendor="v"),
+            payable(ahead(1), "40", vendor="w"),
+            payable(ahead(1), "40"),
+            payable(None, "-50", vendor="v"),
+            payable(None, "-999", vendor="w"),
+            payable(None, "-999"),  # of no vendor: it lessens nothing
+            payable(None, "-8", vendor="v", no_rate="GBP"),
+        )
+    )
+    # v: 50 − 30 = 20 left for the 100; w: never below 0
+    assert movements(given) == {1: (D(0), D(40)), 9: (D(0), D(80))}
+    left = computed(given).overview.unconverted.cash_forecast
+    # It would have lessened what goes out.
+    assert [(one.currency, one.amount, one.documents) for one in left] == [("GBP", D("8.00"), 1)]
+
+
+def test_a_vendor_credit_in_base_units_does_not_lessen_what_has_no_rate() -> None:
+    given = facts(payables=(payable(TODAY, "30", vendor="v", no_rate="GBP"), payable(None, "-50", vendor="v")))
+    day = computed(given).overview.cash_forecast[0]
+    assert (day.outflow, day.cumulative) == (None, D(0))
 
 
 def test_a_recurring_invoice_brings_its_cash_when_its_terms_are_over() -> None:
@@ -77,10 +133,30 @@ def test_a_recurring_invoice_brings_its_cash_when_its_terms_are_over() -> None:
     assert movements(given) == {17: (D(100), D(0))}
 
 
-def test_what_was_due_before_today_is_no_occurrence_any_more() -> None:
-    """Next on yesterday with terms of 14 days: that occurrence is a document by now, or was given up."""
-    given = facts(recurring=(template(YESTERDAY, kind="invoice", terms_days=14, interval_unit="year"),))
-    assert movements(given) == {}
+@pytest.mark.parametrize(
+    ("recurring", "expected"),
+    [
+        # A quarterly bill of three days ago was not made: it waits to be.
+        (template(ago(3), "2000", interval_count=3), {0: (D(0), D(2000))}),
+        # However many were missed, one comes today; the weekly ones go on.
+        (template(ago(20), "5", interval_unit="week"), {day: (D(0), D(5)) for day in (0, 1, 8, 15, 22, 29)}),
+        # Two on one day: the missed one and today's own.
+        (template(ago(7), "5", interval_unit="week", ends_on=TODAY), {0: (D(0), D(10))}),
+        # A document dated on or after an occurrence stands for it.
+        (template(ago(3), newest_document=ago(3), interval_count=3), {}),
+        (template(ago(3), newest_document=ago(4), interval_count=3), {0: (D(0), D(100))}),
+        (template(ahead(5), "1000", newest_document=ahead(5)), {}),
+        (template(ahead(5), interval_unit="week", newest_document=ahead(13)), {19: (D(0), D(100)), 26: (D(0), D(100))}),
+        # It ended before the missed one.
+        (template(ago(3), ends_on=ago(4)), {}),
+        # A missed invoice is made today, and paid when its terms are over.
+        (template(YESTERDAY, kind="invoice", terms_days=14, interval_unit="year"), {14: (D(100), D(0))}),
+    ],
+)
+def test_what_was_missed_comes_today_and_what_has_its_document_does_not_come_again(
+    recurring: Recurring, expected: dict[int, tuple[Decimal, Decimal]]
+) -> None:
+    assert movements(facts(recurring=(recurring,))) == expected
 
 
 def test_terms_can_carry_the_cash_out_of_the_window() -> None:

@@ -5,16 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given as holds_for
-from hypothesis import strategies as st
 
 from shared.snapshot import BUCKETS, OVERDUE, PENDING, Receivables, Unconverted
 from tests.unit.kpi.given import TODAY, D, ago, close, computed, credit, facts, invoice, metric, open_invoice
-from workers.facts import OpenInvoiceGroup, TenantFacts
-from workers.kpi.money import Converter
-from workers.kpi.receivables import receivables
-
-EUR_TODAY = {("EUR", TODAY): D("1.10")}
+from workers.facts import CreditGroup, InvoiceGroup, OpenInvoiceGroup, TenantFacts
+from workers.kpi.dso import dso
 
 
 def owed(given: TenantFacts) -> Receivables:
@@ -48,29 +43,6 @@ def test_overdue_is_the_four_later_buckets() -> None:
     assert [(b.bucket, b.count, b.amount) for b in owed(given).ageing] == [(b, 1, D(amounts[b])) for b in BUCKETS]
 
 
-groups = st.builds(
-    OpenInvoiceGroup,
-    bucket=st.sampled_from(BUCKETS),
-    due_on=st.none(),
-    currency=st.sampled_from(["USD", "EUR", "GBP"]),
-    documents=st.integers(1, 5),
-    anomalies=st.just(0),
-    amount=st.decimals(min_value=0, max_value=10**9, places=2),
-    own_base=st.none() | st.decimals(min_value=0, max_value=10**9, places=4),
-)
-
-
-@holds_for(st.lists(groups, max_size=12))
-def test_the_buckets_sum_to_overdue_and_all_of_them_to_outstanding(found: list[OpenInvoiceGroup]) -> None:
-    given = facts(open_invoices=tuple(found), rates=EUR_TODAY)
-    now = receivables(given, Converter(base="USD", today=TODAY, rates=EUR_TODAY))
-    late = [now.buckets[bucket] for bucket in BUCKETS if bucket != "current"]
-    assert sum(bucket.documents for bucket in late) == now.overdue.documents
-    assert sum((bucket.value or D(0)) for bucket in late) == (now.overdue.value or D(0))
-    assert (now.overdue.value or D(0)) + (now.pending.value or D(0)) == (now.open.value or D(0))
-    assert (now.overdue.value is None) == (now.overdue.documents > 0 and not now.overdue.convertible)
-
-
 def test_a_tenant_whose_receivables_are_all_foreign_without_a_rate() -> None:
     given = facts(
         open_invoices=(
@@ -91,13 +63,11 @@ def test_a_tenant_whose_receivables_are_all_foreign_without_a_rate() -> None:
 
 
 def test_a_tenant_whose_receivables_are_all_foreign_with_rates() -> None:
-    """EUR at today's 1.10 though the documents say 1.00; GBP at the documents' own, for want of a rate of today."""
     given = facts(
         open_invoices=(
-            open_invoice("100", currency="EUR", own_base="100"),
-            open_invoice("100", currency="GBP", own_base="130"),
-        ),
-        rates=EUR_TODAY,
+            open_invoice("100", currency="EUR", base="110"),
+            open_invoice("100", currency="GBP", base="130"),
+        )
     )
     assert metric(given, PENDING).amount == D("240.00")
     assert metric(given, PENDING).unconverted == ()
@@ -110,44 +80,75 @@ def test_without_open_invoices_nothing_is_owed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("amounts", "expected"),
+    ("credits", "expected"),
     [
-        ((("300", "USD"), ("-100", "USD")), D(200)),
-        ((("50", "USD"), ("-100", "USD")), D(0)),  # never below 0
-        ((("100", "EUR"), ("-10", "USD")), D(100)),  # 110 − 10
-        ((("100", "GBP"),), None),
-        ((("100", "GBP"), ("5", "USD")), D(5)),
+        ((credit("300"), credit("-100", kind="refund")), D(200)),
+        ((credit("50"), credit("-100", kind="refund")), D(0)),  # never below 0
+        # for one client: what another one was refunded too much is not paid from this one's money
+        ((credit("100", client_id="a"), credit("-50", kind="refund", client_id="b")), D(100)),
+        ((credit("70", client_id=None), credit("-20", kind="refund", client_id=None)), D(50)),
+        ((credit("400", kind="credit_note"), credit("5")), D(405)),
+        ((credit("100", currency="EUR", base="110"), credit("-10", kind="refund")), D(100)),
+        ((credit("100", currency="GBP"),), None),
+        ((credit("100", currency="GBP"), credit("5")), D(5)),
         ((), D(0)),
     ],
 )
-def test_customer_credit_is_what_pays_for_nothing_yet(
-    amounts: tuple[tuple[str, str], ...], expected: Decimal | None
+def test_customer_credit_is_what_each_client_may_still_spend(
+    credits: tuple[CreditGroup, ...], expected: Decimal | None
 ) -> None:
-    given = facts(credits=tuple(credit(amount, currency=currency) for amount, currency in amounts), rates=EUR_TODAY)
-    assert owed(given).customer_credit == expected
+    assert owed(facts(credits=credits)).customer_credit == expected
+
+
+def test_customer_credit_is_unknown_without_links_and_names_what_has_no_rate_with_them() -> None:
+    credits = (credit("100", currency="GBP", documents=2), credit("5"))
+    known, unknown = computed(facts(credits=credits)), computed(facts(credits=credits, links_known=False))
+    assert known.overview.unconverted.customer_credit == (Unconverted(currency="GBP", amount=D("100.00"), documents=2),)
+    assert unknown.overview.receivables.customer_credit is None
+    assert unknown.overview.unconverted.customer_credit == ()
+    assert unknown.snapshot.data_issues == ()
 
 
 @pytest.mark.parametrize(
-    ("outstanding", "billed", "expected"),
+    ("unpaid", "billed", "expected"),
     [
         # 500 / (1000 − 100) × 90 = 50
         (
-            "500",
+            (open_invoice("500"),),
             (invoice(TODAY, "900", gross="1000"), invoice(ago(89), "-90", gross="-100", kind="credit_note")),
             D(50),
         ),
         # what was billed 90 days ago is out
-        ("500", (invoice(ago(90), "1000"),), None),
-        ("0", (invoice(TODAY, "1000"),), D(0)),
-        ("500", (invoice(TODAY, "100"), invoice(TODAY, "-100", kind="credit_note")), None),
-        ("500", (invoice(TODAY, "100", currency="GBP"),), None),
-        ("500", (), None),
+        ((open_invoice("500"),), (invoice(ago(90), "1000"),), None),
+        ((), (invoice(TODAY, "1000"),), D(0)),
+        # an invoice dated ahead is in neither
+        ((open_invoice("500", issued=False),), (invoice(TODAY, "1000"),), D(0)),
+        ((open_invoice("500"),), (invoice(TODAY, "100"), invoice(TODAY, "-100", kind="credit_note")), None),
+        ((open_invoice("500"),), (), None),
+        # a document without a rate on either side
+        ((open_invoice("500"),), (invoice(TODAY, "100"), invoice(TODAY, "100", no_rate="GBP")), None),
+        ((open_invoice("500"), open_invoice("1", currency="GBP")), (invoice(TODAY, "100"),), None),
+        ((open_invoice("500"), open_invoice("1", currency="GBP", issued=False)), (invoice(TODAY, "1000"),), D(45)),
     ],
 )
-def test_dso_is_outstanding_over_what_was_billed_in_90_days(
-    outstanding: str, billed: tuple[object, ...], expected: Decimal | None
+def test_dso_is_what_is_unpaid_over_what_was_billed_in_90_days(
+    unpaid: tuple[OpenInvoiceGroup, ...], billed: tuple[InvoiceGroup, ...], expected: Decimal | None
 ) -> None:
-    given = facts(open_invoices=(open_invoice(outstanding),), invoices=billed)
+    assert owed(facts(open_invoices=unpaid, invoices=billed)).dso_days == expected
+
+
+@pytest.mark.parametrize(
+    ("unused", "expected"),
+    [
+        (credit("400", kind="credit_note"), D(90)),  # (1000 − 400) / (1000 − 400)
+        (credit("1500", kind="credit_note"), D(0)),  # never below 0
+        (credit("400", kind="credit_note", currency="EUR"), None),
+        (credit("400"), D(150)),  # money is no credit note: 1000 / 600
+    ],
+)
+def test_dso_counts_unused_credit_notes_on_both_sides(unused: CreditGroup, expected: Decimal | None) -> None:
+    billed = (invoice(TODAY, "1000"), invoice(ago(2), "-400", kind="credit_note"))
+    given = facts(open_invoices=(open_invoice("1000"),), invoices=billed, credits=(unused,))
     assert owed(given).dso_days == expected
 
 
@@ -160,4 +161,36 @@ def test_terms_are_the_mean_of_the_invoices_with_a_due_date() -> None:
             invoice(ago(90), "1", terms_days=1000),
         )
     )
-    assert receivables(given, Converter(base="USD", today=TODAY)).terms_days == D(25)
+    assert dso(given).terms_days == D(25)
+
+
+def test_debtors_are_ranked_by_overdue_then_by_outstanding() -> None:
+    given = facts(
+        open_invoices=(
+            open_invoice("900", client_id="patient", oldest_due=ago(-5)),
+            open_invoice("10", client_id="late", bucket="1-30", oldest_due=ago(3)),
+            open_invoice("20", client_id="late", oldest_due=ago(-9), documents=2),
+            open_invoice("40", client_id="later", bucket="90+", oldest_due=ago(100)),
+            open_invoice("900", client_id=None),
+            open_invoice("5000", client_id="foreign", bucket="90+", currency="JPY", oldest_due=ago(200)),
+            open_invoice("5", client_id="mixed", bucket="90+", currency="JPY", oldest_due=ago(200)),
+            open_invoice("7", client_id="mixed"),
+        )
+    )
+    assert [(d.client_id, d.outstanding, d.overdue, d.oldest_due, d.invoices) for d in owed(given).debtors] == [
+        ("later", D(40), D(40), ago(100), 1),
+        ("late", D(30), D(10), ago(3), 3),
+        ("patient", D(900), D(0), ago(-5), 1),
+        (None, D(900), D(0), None, 1),
+        # of what is overdue nothing converts
+        ("mixed", D(7), None, ago(200), 2),
+        ("foreign", None, None, ago(200), 1),
+    ]
+
+
+def test_ten_debtors_are_listed_and_all_of_them_are_in_what_is_left_out() -> None:
+    groups = [open_invoice("1", client_id=f"c{number:02}") for number in range(12)]
+    given = facts(open_invoices=(*groups, open_invoice("9", client_id="z", currency="JPY")))
+    assert [debtor.client_id for debtor in owed(given).debtors] == [f"c{number:02}" for number in range(10)]
+    expected = (Unconverted(currency="JPY", amount=D(9), documents=1),)
+    assert owed(given).unconverted == computed(given).overview.unconverted.receivables == expected

@@ -266,23 +266,23 @@ class TestWhatTheComponentsLookAt:
         [
             (facts(), "profitability", "no revenue"),
             (facts(invoices=(invoice(ago(1), "-5", kind="credit_note"),)), "profitability", "no revenue"),
-            (facts(invoices=(invoice(ago(1), "5", currency="EUR"),)), "profitability", "no exchange rate"),
+            (facts(invoices=(invoice(ago(1), "5", no_rate="EUR"),)), "profitability", "no exchange rate for EUR"),
             (
-                facts(invoices=(invoice(ago(1), "5"),), expenses=(expense(ago(1), "5", currency="EUR"),)),
+                facts(invoices=(invoice(ago(1), "5"),), expenses=(expense(ago(1), "5", no_rate="EUR"),)),
                 "profitability",
-                "no exchange rate",
+                "no exchange rate for EUR",
             ),
             (facts(invoices=(invoice(ago(1), "5"),)), "growth", "no revenue in the 30 days before"),
-            (facts(invoices=(invoice(ago(40), "5", currency="EUR"),)), "growth", "no exchange rate"),
+            (facts(invoices=(invoice(ago(40), "5", no_rate="EUR"),)), "growth", "no exchange rate for EUR"),
             (facts(), "cash", "no money came in or went out"),
-            (facts(payments=(payment(ago(1), "5", currency="EUR"),)), "cash", "no exchange rate"),
+            (facts(payments=(payment(ago(1), "5", no_rate="EUR"),)), "cash", "no exchange rate for EUR"),
             (
-                facts(payments=(payment(ago(1), "5"), payment(ago(1), "-5", kind="refund", currency="EUR"))),
+                facts(payments=(payment(ago(1), "5"), payment(ago(1), "-5", kind="refund", no_rate="EUR"))),
                 "cash",
-                "no exchange rate",
+                "no exchange rate for EUR",
             ),
             (facts(), "collections", "nothing is outstanding"),
-            (facts(open_invoices=(open_invoice("5", currency="EUR"),)), "collections", "no exchange rate"),
+            (facts(open_invoices=(open_invoice("5", currency="EUR"),)), "collections", "no exchange rate for EUR"),
             (facts(), "pipeline", "0 of the 3 decided quotes"),
             (facts(), "clients", "no active client"),
         ],
@@ -292,12 +292,35 @@ class TestWhatTheComponentsLookAt:
         assert part.points is None
         assert reason in part.reason
 
-    def test_a_period_is_known_when_any_of_its_documents_can_be_converted(self) -> None:
-        """One day of the 30 cannot be converted, the others can: the sum stands."""
+    def test_one_document_without_a_rate_takes_the_ratio_away_and_is_named(self) -> None:
+        """Whatever side it is on: 10 % of what converts might be anything of the whole."""
         given = facts(
-            invoices=(invoice(ago(1), "50", currency="EUR"), invoice(ago(2), "100")), expenses=(expense(ago(2), "90"),)
+            invoices=(invoice(ago(1), "50", no_rate="EUR"), invoice(ago(2), "100"), invoice(ago(40), "80")),
+            expenses=(expense(ago(2), "90"), expense(ago(3), "1", no_rate="GBP")),
+            open_invoices=(open_invoice("10"), open_invoice("10", currency="EUR")),
         )
-        assert component(given, "profitability").value == D("0.1000")
+        assert component(given, "profitability").reason == "No data: no exchange rate for EUR and GBP."
+        assert component(given, "growth").reason == "No data: no exchange rate for EUR."
+        assert component(given, "collections").reason == (
+            "No data on overdue amounts: no exchange rate for EUR. No data on days to payment: no exchange rate for EUR."
+        )
+
+    def test_an_invoice_dated_ahead_is_in_the_overdue_share_but_not_in_the_days(self) -> None:
+        """DSO looks at invoices dated up to today: 0 of 900. The one dated ahead lacks a rate: no share."""
+        given = facts(
+            invoices=(invoice(TODAY, "900", terms_days=30),),
+            open_invoices=(open_invoice("100", currency="EUR", issued=False),),
+        )
+        part = component(given, "collections")
+        assert part.value == CollectionsValue(overdue_share=None, days_over_terms=D("-30.0"))
+        assert part.points == D("100.00")
+
+    def test_without_known_links_revenue_on_cash_basis_has_no_part(self) -> None:
+        given = facts(basis="cash", links_known=False, paid_expenses=(expense(ago(1), "9"),))
+        for name in ("profitability", "growth"):
+            part = component(given, name)
+            assert part.points is None
+            assert part.reason == "No data: it is not known which payments paid for which invoices."
 
     def test_growth_and_profitability_follow_the_basis(self) -> None:
         accrual = facts(invoices=(invoice(ago(1), "100"),), paid_expenses=(expense(ago(1), "90"),))

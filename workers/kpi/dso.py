@@ -1,0 +1,69 @@
+"""How long billing stays unpaid, and how long was agreed: both over the same 90 days. Source: SPEC 4, DSO."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from workers.facts import TenantFacts
+from workers.kpi.days import trailing
+from workers.kpi.money import ZERO
+from workers.kpi.totals import Total
+
+BILLED_DAYS = 90
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dso:
+    """days, terms_days: None without data. lacking: the currencies without a rate on either side of the ratio."""
+
+    days: Decimal | None
+    terms_days: Decimal | None
+    lacking: tuple[str, ...]
+
+
+def dso(facts: TenantFacts) -> Dso:
+    """Days sales outstanding: unpaid of what is dated up to today, over what the trailing 90 days billed.
+
+    None while a document on either side has no rate, and without billing. Raises ValueError for an amount that is no
+    number.
+    """
+    unpaid, billed = _unpaid(facts), _billed(facts)
+    lacking = tuple(sorted({*unpaid.lacking, *billed.lacking}))
+    known = not lacking and billed.amount > 0
+    return Dso(
+        days=max(unpaid.amount, ZERO) * BILLED_DAYS / billed.amount if known else None,
+        terms_days=_terms_days(facts),
+        lacking=lacking,
+    )
+
+
+def _unpaid(facts: TenantFacts) -> Total:
+    """Open invoices dated up to today, less what is unused of credit notes."""
+    total = Total()
+    for group in facts.open_invoices:
+        if group.issued_documents:
+            total.add_balance(group.issued_base, ZERO, group.currency, group.issued_documents)
+    for credit in facts.credits:
+        if credit.kind == "credit_note":
+            base = None if credit.base is None else credit.base.copy_negate()
+            total.add_balance(base, ZERO, credit.lacks or credit.currency, credit.documents)
+    return total
+
+
+def _billed(facts: TenantFacts) -> Total:
+    """Invoices less credit notes of the trailing 90 days, tax included."""
+    period = trailing(facts.clock.today, BILLED_DAYS)
+    total = Total()
+    for group in facts.invoices:
+        if group.day in period:
+            total.add(group.gross, group.documents, no_rate=group.no_rate)
+    return total
+
+
+def _terms_days(facts: TenantFacts) -> Decimal | None:
+    """Mean days between issue and due date of the same invoices; None when none of them has a due date."""
+    period = trailing(facts.clock.today, BILLED_DAYS)
+    groups = [group for group in facts.invoices if group.kind == "invoice" and group.day in period]
+    invoices = sum(group.with_terms for group in groups)
+    return Decimal(sum(group.terms_days for group in groups)) / invoices if invoices else None
