@@ -48,6 +48,7 @@ const METRICS = {
 
 const REASONS = {
   partial_day: "Today is not over, so it is not called down yet: it is compared with the whole of yesterday.",
+  allocations_unknown: "The books hold balances, but nothing says which payments paid for which invoices.",
 };
 
 export function cards({ snapshot, overview, format, changed }) {
@@ -85,7 +86,7 @@ function amount({ amount }, format) {
 
 function change(metric, about, format) {
   const against = about?.against ?? "before";
-  if (metric.change === null) return h("p", { class: "change" }, h("span", { class: "against" }, "Nothing to compare with yet"));
+  if (metric.change === null) return h("p", { class: "change" }, h("span", { class: "against" }, noChange(metric)));
   const words = { up: "rising", down: "falling", stable: "stable" }[metric.trend];
   const news = metric.good === null ? "" : metric.good ? ", good news" : ", bad news";
   const percent = metric.change_percent === null || metric.unit === "ratio" ? null : format.signedPercent(metric.change_percent / 100);
@@ -96,6 +97,12 @@ function change(metric, about, format) {
     percent && h("span", { class: "percent" }, percent),
     h("span", { class: "against" }, `vs ${against}`),
   );
+}
+
+function noChange({ value, reason, unconverted }) {
+  if (reason === "allocations_unknown") return "Not known: no payment says what it paid for";
+  if (value === null && unconverted.length) return "Not known: nothing has an exchange rate";
+  return "Nothing to compare with yet";
 }
 
 function signed({ change, unit }, format) {
@@ -114,9 +121,15 @@ export function unconverted(amounts, format) {
   return h(
     "p",
     { class: "unconverted" },
-    amounts.map(({ currency, amount }) => h("span", { class: "chip", key: currency }, format.money(amount, currency))),
-    " left out: no exchange rate",
+    "without ",
+    amounts.map(({ currency, amount, documents }) => h("span", { class: "chip", key: currency }, `${format.money(amount, currency)} (${countOf(documents, "document", format)})`)),
+    ": no exchange rate",
   );
+}
+
+/** "1 document", "3 documents". */
+export function countOf(count, noun, format) {
+  return `${format.count(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 function tone({ good, trend }) {

@@ -97,6 +97,7 @@ export interface Metric {
   trend: Trend;
   /** Whether the direction is good news; null when it is neither. */
   good: boolean | null;
+  /** `partial_day`, `allocations_unknown`. */
   reason?: string;
   unit: "money" | "count" | "ratio";
   amount?: number | null;
@@ -156,7 +157,8 @@ export interface Snapshot extends Envelope {
   /** The tenant's date when it was computed. */
   local_date: string;
   state: "ok" | "no_data";
-  data_issues: { code: string; detail: string }[];
+  /** currency, since: of `missing_rate`, which one and the first day for which a rate was looked for. */
+  data_issues: { code: string; detail: string; currency?: string; since?: string }[];
   performance_score: number | null;
   score: { value: number | null; coverage: number; components: ScoreComponent[] };
   metrics: Metric[];
@@ -170,14 +172,19 @@ export interface Overview extends Envelope {
     dso_days: number | null;
     ageing: { bucket: "current" | "1-30" | "31-60" | "61-90" | "90+"; count: number; amount: number | null }[];
     by_currency: { currency: string; amount: number }[];
+    debtors: { client_id: string | null; name: string | null; outstanding: number | null; overdue: number | null; oldest_due: string | null; invoices: number }[];
     unconverted: Unconverted[];
   };
   series: { date: string; revenue: number | null; expenses: number | null; cash: number | null }[];
   history: { date: string; pending: number; overdue: number; conversion: number | null; active_clients: number }[];
-  top_clients: { client_id: string | null; name: string | null; revenue: number; share: number | null; documents: number }[];
-  cash_forecast: { date: string; inflow: number; outflow: number; cumulative: number }[];
+  top_clients: { client_id: string | null; name: string | null; revenue: number | null; share: number | null; documents: number }[];
+  /** What the accounts held at the end of yesterday, where the forecast starts; null when it is not known. */
+  opening_balance: number | null;
+  cash_forecast: { date: string; inflow: number | null; outflow: number | null; cumulative: number }[];
   quotes: { open_count: number; open_amount: number | null; won: number; lost: number; conversion: number | null };
-  expense_categories: { category: string | null; amount: number; share: number | null; documents: number }[];
+  expense_categories: { category: string | null; amount: number | null; share: number | null; documents: number }[];
+  /** What each block misses for want of an exchange rate. */
+  unconverted: Record<"receivables" | "customer_credit" | "series" | "top_clients" | "cash_forecast" | "quotes" | "expense_categories", Unconverted[]>;
 }
 
 export interface Recalculation {

@@ -1,4 +1,5 @@
 /** Thirty days of revenue, expenses and cash: bars and a dashed line, read out day by day, with the data as a table. */
+import { unconverted } from "./cards.js";
 import { h, patch } from "./dom.js";
 import { sum } from "./format.js";
 import { linePath, ticks } from "./marks.js";
@@ -101,12 +102,22 @@ class DayChart extends HTMLElement {
       { class: "tip", style: { left: `${share}%`, transform: `translateX(-${share}%)` } },
       h("strong", {}, format.day(day.date)),
       series.map(({ name, field, mark }) =>
-        h("span", { key: field }, h("i", { class: `swatch ${mark}`, "aria-hidden": "true" }), `${name} `, h("b", {}, day[field] === null ? "no rate" : format.money(day[field]))),
+        h("span", { key: field }, h("i", { class: `swatch ${mark}`, "aria-hidden": "true" }), `${name} `, h("b", {}, known(day[field], format))),
       ),
     );
   }
 }
 customElements.define("day-chart", DayChart);
+
+/** An amount, or that nobody knows it: nothing of that day could be converted, or the books do not say. */
+export function known(amount, format) {
+  return amount === null ? "not known" : format.money(amount);
+}
+
+/** The known days together; not known when none is. */
+export function totalOf(days, field, { currency }, format) {
+  return days.every((day) => day[field] === null) ? "not known" : format.money(sum(days.map((day) => day[field]), currency));
+}
 
 export function legend(entries) {
   return h("ul", { class: "legend" }, entries.map(({ name, mark, total }) => h("li", { key: name }, h("i", { class: `swatch ${mark}`, "aria-hidden": "true" }), h("span", {}, name), total !== undefined && h("b", {}, total))));
@@ -133,15 +144,15 @@ export function dataTable(caption, columns, rows, label = "Show as table") {
 }
 
 export function flows({ overview, format }) {
-  const { series: days, currency } = overview;
-  const money = (value) => (value === null ? "no rate" : format.money(value));
+  const days = overview.series;
   const chart = { label: "Revenue, expenses and cash flow of the last 30 days", days, series: SERIES, format };
   return h(
     "section",
     { class: "panel flows", key: "flows", "aria-labelledby": "flows-title" },
     h("header", {}, h("h2", { id: "flows-title" }, "Last 30 days"), h("p", { class: "note" }, overview.basis === "cash" ? "cash basis" : "accrual basis")),
-    legend(SERIES.map((entry) => ({ ...entry, total: format.money(sum(days.map((day) => day[entry.field]), currency)) }))),
+    legend(SERIES.map((entry) => ({ ...entry, total: totalOf(days, entry.field, overview, format) }))),
     h("day-chart", { ".chart": chart }),
-    dataTable(chart.label, ["Day", ...SERIES.map(({ name }) => name)], days.toReversed().map((day) => [format.day(day.date), ...SERIES.map(({ field }) => money(day[field]))])),
+    unconverted(overview.unconverted?.series, format),
+    dataTable(chart.label, ["Day", ...SERIES.map(({ name }) => name)], days.toReversed().map((day) => [format.day(day.date), ...SERIES.map(({ field }) => known(day[field], format))])),
   );
 }

@@ -1,19 +1,21 @@
 /** Lists by size: top clients and expense categories, and how the quotes are doing. */
+import { unconverted } from "./cards.js";
 import { h } from "./dom.js";
+import { known } from "./flows.js";
 
 const SHOWN = 8;
 
 export function topClients({ overview, format }) {
   const rows = overview.top_clients.map(({ client_id: id, name, revenue, documents }) => ({ key: id ?? "none", name: name ?? id ?? "No client", value: revenue, documents }));
-  return ranking("clients", "Top clients", "revenue, 90 days", rows, "No revenue in the last 90 days.", format);
+  return ranking("clients", "Top clients", "revenue, 90 days", rows, "No revenue in the last 90 days.", overview.unconverted?.top_clients, format);
 }
 
 export function expenseCategories({ overview, format }) {
   const rows = overview.expense_categories.map(({ category, amount, documents }) => ({ key: category ?? "none", name: category ?? "No category", value: amount, documents }));
-  return ranking("categories", "Where money goes", "expenses, 30 days", rows, "No expenses in the last 30 days.", format);
+  return ranking("categories", "Where money goes", "expenses, 30 days", rows, "No expenses in the last 30 days.", overview.unconverted?.expense_categories, format);
 }
 
-function ranking(id, title, note, rows, empty, format) {
+function ranking(id, title, note, rows, empty, left, format) {
   const largest = Math.max(...rows.map(({ value }) => value), 0) || 1;
   return h(
     "section",
@@ -29,10 +31,11 @@ function ranking(id, title, note, rows, empty, format) {
           { key, title: `${documents} ${documents === 1 ? "document" : "documents"}` },
           h("i", { "aria-hidden": "true", style: { width: `${(Math.max(value, 0) / largest) * 100}%` } }),
           h("span", {}, name),
-          h("b", {}, format.money(value)),
+          h("b", {}, known(value, format)),
         ),
       ),
     ),
+    unconverted(left, format),
   );
 }
 
@@ -51,8 +54,9 @@ export function quotes({ overview, format }) {
       [
         ["Won", format.count(won)],
         ["Lost", format.count(lost)],
-        ["Open", open && amount !== null ? `${format.count(open)} · ${format.money(amount)}` : format.count(open)],
+        ["Open", open ? `${format.count(open)} · ${known(amount, format)}` : format.count(open)],
       ].map(([name, text]) => h("div", { key: name }, h("dt", {}, name), h("dd", {}, text))),
     ),
+    unconverted(overview.unconverted?.quotes, format),
   );
 }

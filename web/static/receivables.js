@@ -1,12 +1,13 @@
 /** Who owes us: what is open by how late it is, as a bar and a table. */
-import { unconverted } from "./cards.js";
+import { countOf, unconverted } from "./cards.js";
 import { h } from "./dom.js";
+import { dataTable } from "./flows.js";
 import { sum } from "./format.js";
 
 const BUCKETS = { current: "Not yet due", "1-30": "1–30 days late", "31-60": "31–60 days late", "61-90": "61–90 days late", "90+": "More than 90 days late" };
 
 export function receivables({ overview, format }) {
-  const { outstanding, customer_credit: credit, dso_days: dso, ageing, by_currency: currencies, unconverted: left } = overview.receivables;
+  const { outstanding, customer_credit: credit, dso_days: dso, ageing, by_currency: currencies, debtors = [], unconverted: left } = overview.receivables;
   const late = sum(ageing.filter(({ bucket }) => bucket !== "current").map(({ amount }) => amount), overview.currency);
   const money = (amount) => (amount === null ? "no rate" : format.money(amount));
   const share = (amount) => (outstanding && amount !== null ? amount / outstanding : 0);
@@ -39,6 +40,22 @@ export function receivables({ overview, format }) {
     ),
     unconverted(left, format),
     foreign.length > 0 && h("p", { class: "small" }, "In their own currencies: ", currencies.map(({ currency, amount }) => h("span", { class: "chip", key: currency }, format.money(amount, currency)))),
-    credit > 0 && h("p", { class: "small" }, `Clients have ${format.money(credit)} to their credit.`),
+    h("p", { class: "small" }, creditText(credit, overview.unconverted?.customer_credit ?? [], format)),
+    credit !== null && unconverted(overview.unconverted?.customer_credit, format),
+    debtors.length > 0 &&
+      dataTable(
+        "Who owes you, client by client",
+        ["Client", "Overdue", "Outstanding", "Invoices", "Oldest due"],
+        debtors.map(({ client_id: id, name, overdue, outstanding: owed, invoices, oldest_due: oldest }) => [name ?? id ?? "No client", money(overdue), money(owed), format.count(invoices), oldest === null ? "—" : format.day(oldest)]),
+        "Who owes you, client by client",
+      ),
   );
+}
+
+function creditText(credit, left, format) {
+  if (credit > 0) return `Clients have ${format.money(credit)} to their credit.`;
+  if (credit === 0) return "Clients have nothing to their credit.";
+  if (!left.length) return "Clients’ credit is not known: nothing says which payments paid for which invoices.";
+  const sums = left.map(({ currency, amount, documents }) => `${format.money(amount, currency)} (${countOf(documents, "document", format)})`);
+  return `Clients’ credit is not known: no exchange rate for ${sums.join(" and ")}.`;
 }

@@ -16,7 +16,7 @@ export function dashboard(known) {
   return [
     delayNotice(status, snapshot, format),
     title(snapshot, format),
-    snapshot.data_issues.map(({ code, detail }) => h("p", { class: "notice", key: code }, detail)),
+    snapshot.data_issues.map(({ code, detail, currency }) => h("p", { class: "notice", key: `${code} ${currency ?? ""}` }, detail, currency && `. Amounts in ${currency} are left out where it is missing.`)),
     !full && welcome(),
     cards(known),
     h(
