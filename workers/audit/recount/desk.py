@@ -16,7 +16,7 @@ from workers.audit.recount.rates import Rate, Rates
 from workers.audit.recount.rounding import to_minor_unit
 
 # A quote also names its invoice, so its own id is looked for first.
-ID_COLUMNS = ("quote_id", "payment_id", "expense_id", "invoice_id")
+ID_COLUMNS = {"quote": "quote_id", "payment": "payment_id", "expense": "expense_id", "invoice": "invoice_id"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,10 @@ class Desk:
     ) -> Iterator[Posting]:
         """One document's amount on these accounts: rounded in its own currency, and once on its way to base units."""
         own = to_minor_unit(amount, rate.currency)
-        base = None if rate.value is None else to_minor_unit(amount * rate.value, self.books.base)
+        if rate.currency == self.books.base:
+            base: Fraction | None = own
+        else:
+            base = None if rate.value is None else to_minor_unit(amount * rate.value, self.books.base)
         for account in accounts:
             yield Posting(
                 account=account,
@@ -78,8 +81,10 @@ class Desk:
 
 def name_of(row: Row) -> tuple[str, str]:
     """The table and the id: what tells a document from all others."""
-    column = next(column for column in ID_COLUMNS if column in row)
-    return column.removesuffix("_id"), str(row[column])
+    for kind, column in ID_COLUMNS.items():
+        if column in row:
+            return kind, row[column]
+    raise ValueError("a row without an id")
 
 
 def net(row: Row) -> Fraction:

@@ -31,6 +31,9 @@ def expected_from_invoice(desk: Desk, row: Row, balance: Fraction) -> Iterator[P
     if rest:
         pieces.append((due_date if due_date >= today else today - DAY, rest))
     rate = desk.rates.of_balance(row)
+    if pieces[0][1] == balance:
+        yield from desk.post(["expected_in"], name_of(row), balance, rate, pieces[0][0])
+        return
     (whole,) = desk.post(["expected_in"], name_of(row), balance, rate, today)
     own_left, base_left = whole.amount, whole.base
     for number, (day, piece) in enumerate(pieces, start=1):

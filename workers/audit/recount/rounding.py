@@ -17,6 +17,8 @@ def rounded(value: Fraction, places: int) -> Decimal:
 def to_minor_unit(amount: Fraction, currency: str) -> Fraction:
     """`amount` as money of that currency can be: whole yen, cents, thousandths of a dinar."""
     scale = 10 ** exponent(currency)
+    if scale % amount.denominator == 0:
+        return amount
     return Fraction(_units(amount, scale), scale)
 
 
@@ -27,4 +29,4 @@ def shown(amount: Fraction | None, currency: str) -> Decimal | None:
 
 def _units(value: Fraction, scale: int) -> int:
     units = (2 * abs(value.numerator) * scale + value.denominator) // (2 * value.denominator)
-    return -units if value < 0 else units
+    return -units if value.numerator < 0 else units
