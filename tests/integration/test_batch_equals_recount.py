@@ -26,6 +26,7 @@ ZONES = (
 BASE_CURRENCIES = ("USD", "USD", "JPY", "KWD", "XQX")
 FOREIGN_CURRENCIES = ("EUR", "JPY")
 INVOICE_IDS = ("i0", "i0", "i0", "i1", "i1", "i2", "i3", "missing")
+VENDORS = ("v0", "v0", "v1", None)
 CLIENT_IDS = ("c0", "c1", "c2", None)
 
 # In New York, Santiago and Berlin the clock changes on some of these days; midnight passes at every hour somewhere.
@@ -58,11 +59,14 @@ def document(*, edges_of: str, **columns: st.SearchStrategy[Any]) -> st.SearchSt
 clients = st.sampled_from(CLIENT_IDS)
 doubtful_tax = st.one_of(st.just("0"), st.just("10"), st.none(), signed_money)
 statuses = st.sampled_from(["posted", "posted", "posted", "posted", "draft", "void"])
+# Refunds reach credit notes too: an invoice id may be either. Others go to nothing that counts.
 allocations = st.dictionaries(st.sampled_from(INVOICE_IDS), money, max_size=4)
+recurring_ids = st.sampled_from([None, None, "r0", "r1"])
 invoices = document(
     edges_of="issue_date",
     client_id=clients,
-    kind=st.sampled_from(["invoice", "invoice", "invoice", "invoice", "credit_note"]),
+    kind=st.sampled_from(["invoice", "invoice", "invoice", "credit_note"]),
+    recurring_id=recurring_ids,
     status=statuses,
     due_date=st.none() | days,
     total=money,
@@ -77,12 +81,15 @@ payments = document(
     kind=st.sampled_from(["payment", "payment", "refund"]),
     status=st.sampled_from(["succeeded", "succeeded", "succeeded", "pending", "failed"]),
     amount=money,
+    unapplied=st.one_of(st.none(), st.none(), st.none(), signed_money),
     on=allocations,
 )
 expenses = document(
     edges_of="expense_date",
     status=statuses,
     category=st.sampled_from(["rent", "travel", None]),
+    vendor=st.sampled_from(VENDORS),
+    recurring_id=recurring_ids,
     due_date=st.none() | days,
     paid_on=st.none() | days,
     total=signed_money,
@@ -100,8 +107,13 @@ templates = st.fixed_dictionaries(
     {
         "kind": st.sampled_from(["invoice", "expense"]),
         "next_on": st.none() | days,
+        "ends_on": st.one_of(st.none(), st.none(), days),
         "amount": money,
+        "currency": document_currencies,
         "interval_unit": st.sampled_from(["day", "week", "month", "year"]),
+        "count": st.integers(1, 3),
+        "terms": st.sampled_from([None, None, 0, 7]),
+        "active": st.sampled_from([True, True, True, False]),
     }
 )
 closes = st.dictionaries(
@@ -118,9 +130,13 @@ rates_of_everyone = st.dictionaries(
 
 @dataclass(frozen=True)
 class Business:
-    """The rows of one tenant; dates are days from the UTC date of the moment."""
+    """The rows of one tenant; dates are days from the UTC date of the moment.
 
-    tenant: dict[str, str]
+    gives: "rows" as they are drawn; "balances" a host that fills `balance` and neither allocations nor `unapplied`;
+    "neither" one that fills none of them.
+    """
+
+    tenant: dict[str, Any]
     invoices: Sequence[dict[str, Any]]
     payments: Sequence[dict[str, Any]]
     expenses: Sequence[dict[str, Any]]
@@ -128,6 +144,7 @@ class Business:
     templates: Sequence[dict[str, Any]]
     closes: dict[int, dict[str, Any]]
     rates: dict[tuple[str, int], str]
+    gives: str
 
 
 businesses = st.builds(
@@ -137,15 +154,18 @@ businesses = st.builds(
             "timezone": st.sampled_from(ZONES),
             "base_currency": st.sampled_from(BASE_CURRENCIES),
             "basis": st.sampled_from(["accrual", "cash"]),
+            "cash_balance": st.one_of(st.none(), signed_money),
+            "cash_balance_on": st.none() | recent_days,
         }
     ),
     st.lists(invoices, max_size=8),
     st.lists(payments, max_size=8),
-    st.lists(expenses, max_size=4),
+    st.lists(expenses, max_size=6),
     st.lists(quotes, max_size=6),
-    st.lists(templates, max_size=1),
+    st.lists(templates, max_size=2),
     closes,
     exchange_rates,
+    st.sampled_from(["rows", "rows", "rows", "rows", "balances", "neither"]),
 )
 
 
@@ -169,27 +189,38 @@ def add(rows: Rows, business: Business, now: datetime) -> None:
     def dated(row: dict[str, Any]) -> dict[str, Any]:
         """The row with its days as dates, and without what it leaves to the tenant."""
         return {
-            column: now.date() + timedelta(days=value) if isinstance(value, int) else value
+            column: now.date() + timedelta(days=value) if type(value) is int else value
             for column, value in row.items()
             if column != "currency" or value is not None
         }
 
-    rows.insert("tenant", business.tenant)
+    def told(row: dict[str, Any]) -> dict[str, Any]:
+        """The row with what this host tells of where money went."""
+        if business.gives == "rows":
+            return dated(row)
+        says = {"balance": row["balance"] or "100"} if business.gives == "balances" and "balance" in row else {}
+        silent = {column: None for column in ("balance", "unapplied") if column in row}
+        return dated({**row, **silent, **says, "on": {}})
+
+    rows.insert("tenant", dated(business.tenant))
+    rows.client("c0", name="Zero & Sons")
     for number, row in enumerate(business.invoices):
-        columns = dated(row) | {"invoice_id": f"i{number}"}
+        columns = told(row) | {"invoice_id": f"i{number}"}
         kind, on = columns.pop("kind"), columns.pop("on")
         if kind == "credit_note":
             rows.credit_note(**columns, on=on)
         else:
             rows.invoice(**columns)
     for row in business.payments:
-        rows.payment(**dated(row))
+        rows.payment(**told(row))
     for row in business.expenses:
         rows.expense(**dated(row))
     for row in business.quotes:
         rows.quote(**dated(row))
-    for row in business.templates:
-        rows.recurring(**dated(row))
+    for number, row in enumerate(business.templates):
+        columns = dict(row, recurring_id=f"r{number}")
+        counts = {"interval_count": columns.pop("count"), "terms_days": columns.pop("terms")}
+        rows.recurring(**dated(columns), **counts)
     for day, close in business.closes.items():
         rows.close(now.date() + timedelta(days=day), **close)
     for (currency, day), rate in business.rates.items():

@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
-from shared.currency import exponent
 from shared.snapshot import CASH_FLOW, CONVERSION, DASHBOARD, OVERDUE, PROFIT, REVENUE, SYSTEM, Level
 from shared.thresholds import AlertThresholds
-from workers.audit.recount.balances import OpenInvoice
 from workers.audit.recount.books import DAY, Books
-from workers.audit.recount.flows import revenue
-from workers.audit.recount.items import rounded, total
 from workers.audit.recount.metrics import Metric
+from workers.audit.recount.periods import Periods
+from workers.audit.recount.postings import Posting
+from workers.audit.recount.receivables import overdue
 
 SUCCESS_CONFIDENCE = Decimal("0.5")
 RECOVERED_FOR = timedelta(hours=1)
@@ -21,20 +20,19 @@ RECOVERED_FOR = timedelta(hours=1)
 Shown = tuple[Level, str]
 
 
-def alerts(
-    books: Books, by_name: Mapping[str, Metric], owed: Sequence[OpenInvoice], defaults: AlertThresholds
-) -> list[Shown]:
+def alerts(periods: Periods, by_name: Mapping[str, Metric], defaults: AlertThresholds) -> list[Shown]:
     """(level, metric) of every rule that holds, sorted. The rules look at the values that are shown, so a loss that
     rounds to nothing is none."""
+    books = periods.books
     begins = {name: getattr(defaults, name) for name in AlertThresholds.__slots__}
-    begins |= {row.rule: row.value for row in books.thresholds}
+    begins |= {row["rule"]: row["value"] for row in books.thresholds}
     found: list[Shown] = [("warning", SYSTEM)] * books.unknown_settings
     found += _about_today(by_name, begins)
-    found += _about_what_is_owed(books, by_name, owed, begins)
-    found += _about_what_comes(books, begins)
+    found += _about_what_is_owed(by_name, overdue(books, periods.ledger.all("open")), begins)
+    found += _about_what_comes(periods, begins)
     if _has_recovered(books):
         found.append(("info", SYSTEM))
-    if not any(close.local_date < books.today for close in books.closes):
+    if not any(close["local_date"] < books.today for close in books.closes):
         found.append(("info", DASHBOARD))
     return sorted(found)
 
@@ -52,34 +50,31 @@ def _about_today(by_name: Mapping[str, Metric], begins: Mapping[str, Decimal | N
 
 
 def _about_what_is_owed(
-    books: Books, by_name: Mapping[str, Metric], owed: Sequence[OpenInvoice], begins: Mapping[str, Decimal | None]
+    by_name: Mapping[str, Metric], late: Sequence[Posting], begins: Mapping[str, Decimal | None]
 ) -> Iterator[Shown]:
-    overdue, most, sum_limit = by_name[OVERDUE], begins["overdue_count"], begins["overdue_amount"]
-    if most is not None and overdue.value is not None and overdue.value > most:
+    shown, most, sum_limit = by_name[OVERDUE], begins["overdue_count"], begins["overdue_amount"]
+    if most is not None and shown.value is not None and shown.value > most:
         yield "warning", OVERDUE
-    if sum_limit is not None and overdue.amount is not None and overdue.amount > sum_limit:
+    if sum_limit is not None and shown.amount is not None and shown.amount > sum_limit:
         yield "warning", OVERDUE
     large = begins["large_overdue_invoice"]
-    balances = [total([invoice.item]) for invoice in owed if invoice.overdue]
-    if large is not None and any(
-        balance is not None and rounded(balance, exponent(books.base)) >= large for balance in balances
-    ):
+    if large is not None and any(posting.base is not None and posting.base >= large for posting in late):
         yield "warning", OVERDUE
 
 
-def _about_what_comes(books: Books, begins: Mapping[str, Decimal | None]) -> Iterator[Shown]:
-    today = books.today
+def _about_what_comes(periods: Periods, begins: Mapping[str, Decimal | None]) -> Iterator[Shown]:
+    today = periods.books.today
     target, days = begins["monthly_revenue_target"], begins["quote_expiring"]
     if target is not None:
         first = today.replace(day=1)
-        now, before = (total(revenue(books, first, last)) for last in (today, today - DAY))
-        places = exponent(books.base)
-        reached = now is not None and rounded(now, places) >= target
-        if reached and (before is None or rounded(before, places) < target):
+        now, before = (periods.revenue(first, last).value for last in (today, today - DAY))
+        if now is not None and now >= target and (before is None or before < target):
             yield "success", REVENUE
     if days is not None and any(
-        quote.status == "sent" and quote.expiry_date is not None and 0 <= (quote.expiry_date - today).days <= days
-        for quote in books.quotes
+        quote["status"] == "sent"
+        and quote.get("expiry_date") is not None
+        and 0 <= (quote["expiry_date"] - today).days <= days
+        for quote in periods.books.quotes
     ):
         yield "info", CONVERSION
 
@@ -87,12 +82,12 @@ def _about_what_comes(books: Books, begins: Mapping[str, Decimal | None]) -> Ite
 def _has_recovered(books: Books) -> bool:
     """A computation that failed succeeded within the last hour, on this local day or across its beginning."""
     return any(
-        alert.rule == "computation_failing"
-        and alert.raised_at <= books.now
+        alert["rule"] == "computation_failing"
+        and alert["raised_at"] <= books.now
         and (
-            alert.cleared_at is None
-            or alert.cleared_at >= books.now
-            or (alert.local_date == books.today and books.now - alert.cleared_at < RECOVERED_FOR)
+            alert["cleared_at"] is None
+            or alert["cleared_at"] >= books.now
+            or (alert["local_date"] == books.today and books.now - alert["cleared_at"] < RECOVERED_FOR)
         )
         for alert in books.alerts
     )

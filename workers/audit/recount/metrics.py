@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -10,41 +10,20 @@ from fractions import Fraction
 from statistics import median
 
 from shared.currency import exponent
-from shared.snapshot import (
-    ACTIVITY,
-    CASH_FLOW,
-    CONVERSION,
-    EXPENSES,
-    OVERDUE,
-    PENDING,
-    PROFIT,
-    REVENUE,
-    Trend,
-)
-from workers.audit.recount.balances import OpenInvoice
+from shared.snapshot import ACTIVITY, CASH_FLOW, CONVERSION, EXPENSES, OVERDUE, PENDING, PROFIT, REVENUE, Trend
 from workers.audit.recount.books import DAY, Books
-from workers.audit.recount.decisions import (
-    active_clients,
-    activity_items,
-    conversion_ratio,
-    decided_quotes,
-    quote_items,
-)
-from workers.audit.recount.flows import cash_flow, expenses, profit, profit_total, revenue
-from workers.audit.recount.items import (
-    Item,
-    Unconverted,
-    convertible_share,
-    documents,
-    rounded,
-    sound_share,
-    total,
-    unconverted,
-)
+from workers.audit.recount.clients import active_clients, conversion_ratio
+from workers.audit.recount.overview import QUOTE_DAYS, RATIO_PLACES
+from workers.audit.recount.periods import Figure, Periods
+from workers.audit.recount.postings import Ledger, LeftOut, Posting, documents, left_out, total, without_rate
+from workers.audit.recount.receivables import days_late, overdue
+from workers.audit.recount.rounding import rounded, shown
 
-RATIO_PLACES = 4
 # Before this share of the local day has passed, less than yesterday says nothing yet.
 DOWN_AFTER = Fraction(3, 4)
+PARTIAL_DAY, ALLOCATIONS_UNKNOWN = "partial_day", "allocations_unknown"
+EVIDENCE_DAYS = 28
+ACTIVITY_DAYS = 30
 GOOD_DIRECTION: dict[str, Trend | None] = {
     REVENUE: "up",
     EXPENSES: "down",
@@ -55,7 +34,6 @@ GOOD_DIRECTION: dict[str, Trend | None] = {
     CONVERSION: "up",
     ACTIVITY: "up",
 }
-FlowItems = Callable[[Books, date, date], list[Item]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,95 +58,95 @@ class Metric:
     good: bool | None
     reason: str | None
     amount: Decimal | None
-    unconverted: Mapping[str, Unconverted]
+    unconverted: LeftOut
     confidence: Decimal
     confidence_factors: Factors
 
 
-def metrics(books: Books, owed: Sequence[OpenInvoice]) -> dict[str, Metric]:
-    """All eight, by name. `owed`: the open invoices."""
+def metrics(periods: Periods) -> dict[str, Metric]:
+    """All eight, by name."""
+    books, ledger = periods.books, periods.ledger
+    owed = ledger.all("open")
+    late = overdue(books, owed)
     return {
-        REVENUE: _flow(books, REVENUE, revenue),
-        EXPENSES: _flow(books, EXPENSES, expenses),
-        PROFIT: _flow(books, PROFIT, profit, profit_total),
-        CASH_FLOW: _flow(books, CASH_FLOW, cash_flow),
-        PENDING: _count_of_invoices(books, PENDING, owed, [invoice for invoice in owed if not invoice.overdue]),
-        OVERDUE: _count_of_invoices(books, OVERDUE, owed, [invoice for invoice in owed if invoice.overdue]),
-        CONVERSION: _conversion(books),
-        ACTIVITY: _activity(books),
+        REVENUE: _flow(books, REVENUE, periods.revenue),
+        EXPENSES: _flow(books, EXPENSES, periods.expenses),
+        PROFIT: _flow(books, PROFIT, periods.profit),
+        CASH_FLOW: _flow(books, CASH_FLOW, periods.cash_flow),
+        PENDING: _count_of_invoices(
+            books, PENDING, owed, [posting for posting in owed if days_late(books, posting) <= 0]
+        ),
+        OVERDUE: _count_of_invoices(books, OVERDUE, owed, late),
+        CONVERSION: _conversion(books, ledger),
+        ACTIVITY: _activity(books, ledger),
     }
 
 
-def _flow(
-    books: Books,
-    name: str,
-    items: FlowItems,
-    amount: Callable[[Books, date, date], Fraction | None] | None = None,
-) -> Metric:
+def _flow(books: Books, name: str, figure: Callable[[date, date], Figure]) -> Metric:
     """A metric of today-so-far against the whole of yesterday."""
-
-    def on(day: date) -> Fraction | None:
-        return amount(books, day, day) if amount else total(items(books, day, day))
-
     today, places = books.today, exponent(books.base)
-    previous = on(today - DAY)
-    typical = median(abs(on(today - days * DAY) or Fraction(0)) for days in range(1, 29))
+    now, before = figure(today, today), figure(today - DAY, today - DAY)
+    values = [figure(day, day).value for day in (today - ago * DAY for ago in range(1, EVIDENCE_DAYS + 1))]
+    typical = median(abs(value or Fraction(0)) for value in values)
+    unknown = books.links_unknown and books.on_cash_basis and name in (REVENUE, PROFIT)
     return _metric(
         books,
         name,
-        value=on(today),
-        previous=previous,
+        value=now.value,
+        previous=before.value,
         places=places,
+        has_percent=now.is_whole and before.is_whole,
         least_band=max(typical / 10, Fraction(1, 10**places)),
-        shown=items(books, today, today),
-        evidence=items(books, today - 27 * DAY, today),
+        unconverted=now.left_out,
+        evidence=figure(today - (EVIDENCE_DAYS - 1) * DAY, today).postings,
         is_flow=True,
+        reason=ALLOCATIONS_UNKNOWN if unknown else None,
     )
 
 
-def _count_of_invoices(books: Books, name: str, owed: Sequence[OpenInvoice], counted: Sequence[OpenInvoice]) -> Metric:
+def _count_of_invoices(books: Books, name: str, owed: Sequence[Posting], counted: Sequence[Posting]) -> Metric:
     """Pending or overdue: a number of invoices now, against yesterday's close."""
     column = "pending" if name == PENDING else "overdue"
-    closes = [getattr(close, column) for close in books.closes if close.local_date == books.today - DAY]
-    items = [invoice.item for invoice in counted]
-    amount = total(items)
+    closes = [close[column] for close in books.closes if close["local_date"] == books.today - DAY]
     return _metric(
         books,
         name,
         value=Fraction(len(counted)),
         previous=Fraction(closes[0]) if closes else None,
         places=0,
-        amount=None if amount is None else rounded(amount, exponent(books.base)),
-        shown=items,
-        evidence=[invoice.item for invoice in owed],
+        amount=shown(total(counted), books.base),
+        unconverted=left_out(counted),
+        evidence=owed,
     )
 
 
-def _conversion(books: Books) -> Metric:
-    today = books.today
-    items = quote_items(books, decided_quotes(books, today - 89 * DAY, today))
+def _conversion(books: Books, ledger: Ledger) -> Metric:
+    first = books.today - (QUOTE_DAYS - 1) * DAY
+    decided = ledger.between("decided", first, books.today)
+    before = ledger.between("decided", first - QUOTE_DAYS * DAY, first - DAY)
     return _metric(
         books,
         CONVERSION,
-        value=conversion_ratio(books, today - 89 * DAY, today),
-        previous=conversion_ratio(books, today - 179 * DAY, today - 90 * DAY),
+        value=_four_decimals(conversion_ratio(decided)),
+        previous=_four_decimals(conversion_ratio(before)),
         places=RATIO_PLACES,
-        shown=items,
-        evidence=items,
+        unconverted=left_out(decided),
+        evidence=decided,
     )
 
 
-def _activity(books: Books) -> Metric:
-    today = books.today
-    items = activity_items(books, today - 29 * DAY, today)
+def _activity(books: Books, ledger: Ledger) -> Metric:
+    first = books.today - (ACTIVITY_DAYS - 1) * DAY
+    active = ledger.between("activity", first, books.today)
+    before = ledger.between("activity", first - ACTIVITY_DAYS * DAY, first - DAY)
     return _metric(
         books,
         ACTIVITY,
-        value=Fraction(len(active_clients(books, today - 29 * DAY, today))),
-        previous=Fraction(len(active_clients(books, today - 59 * DAY, today - 30 * DAY))),
+        value=Fraction(len(active_clients(active))),
+        previous=Fraction(len(active_clients(before))),
         places=0,
-        shown=items,
-        evidence=items,
+        unconverted=left_out(active),
+        evidence=active,
     )
 
 
@@ -179,26 +157,30 @@ def _metric(
     value: Fraction | None,
     previous: Fraction | None,
     places: int,
-    shown: Sequence[Item],
-    evidence: Sequence[Item],
+    unconverted: LeftOut,
+    evidence: Sequence[Posting],
+    has_percent: bool = True,
     least_band: Fraction = Fraction(0),
     amount: Decimal | None = None,
     is_flow: bool = False,
+    reason: str | None = None,
 ) -> Metric:
+    """`value` and `previous` are what is shown, so whatever is decided here is decided on that."""
     change = None if value is None or previous is None else value - previous
-    trend, reason = _trend(books, change, previous, least_band, is_flow)
+    trend, too_early = _trend(books, change, previous, least_band, is_flow)
     good_direction = GOOD_DIRECTION[name]
+    percent = 100 * change / abs(previous) if has_percent and change is not None and previous else None
     confidence, factors = _confidence(books, evidence, is_flow)
     return Metric(
-        value=None if value is None else rounded(value, places),
-        previous=None if previous is None else rounded(previous, places),
-        change=None if change is None else rounded(change, places),
-        change_percent=rounded(100 * change / abs(previous), 1) if change is not None and previous else None,
+        value=_decimal(value, places),
+        previous=_decimal(previous, places),
+        change=_decimal(change, places),
+        change_percent=_decimal(percent, 1),
         trend=trend,
         good=None if trend == "stable" or good_direction is None else trend == good_direction,
-        reason=reason,
+        reason=reason or too_early,
         amount=amount,
-        unconverted=unconverted(shown),
+        unconverted=unconverted,
         confidence=confidence,
         confidence_factors=factors,
     )
@@ -214,18 +196,27 @@ def _trend(
         return "up", None
     if change < -band:
         too_early = is_flow and books.elapsed_share() < DOWN_AFTER
-        return ("stable", "partial_day") if too_early else ("down", None)
+        return ("stable", PARTIAL_DAY) if too_early else ("down", None)
     return "stable", None
 
 
-def _confidence(books: Books, evidence: Sequence[Item], is_flow: bool) -> tuple[Decimal, Factors]:
+def _confidence(books: Books, evidence: Sequence[Posting], is_flow: bool) -> tuple[Decimal, Factors]:
     n = len(documents(evidence))
     sample = Fraction(n, n + 10)
     day = books.elapsed_share() if is_flow else Fraction(1)
-    fx, quality = convertible_share(evidence), sound_share(evidence)
+    fx = 1 - Fraction(len(documents(without_rate(evidence))), n or 1)
+    quality = 1 - Fraction(len(documents(posting for posting in evidence if posting.odd)), n or 1)
     return rounded(sample * day * fx * quality, RATIO_PLACES), Factors(
         sample=rounded(sample, RATIO_PLACES),
         day=rounded(day, RATIO_PLACES),
         fx=rounded(fx, RATIO_PLACES),
         quality=rounded(quality, RATIO_PLACES),
     )
+
+
+def _four_decimals(ratio: Fraction | None) -> Fraction | None:
+    return None if ratio is None else Fraction(rounded(ratio, RATIO_PLACES))
+
+
+def _decimal(value: Fraction | None, places: int) -> Decimal | None:
+    return None if value is None else rounded(value, places)

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from workers.audit.recount.balances import OpenInvoice
-from workers.audit.recount.books import DAY, Books
-from workers.audit.recount.decisions import active_clients, conversion_ratio, decided_quotes
-from workers.audit.recount.flows import cash_in, cash_out, profit_total, revenue, sales
-from workers.audit.recount.items import rounded, total
-from workers.audit.recount.metrics import RATIO_PLACES
+from workers.audit.recount.books import DAY
+from workers.audit.recount.clients import active_clients, conversion_ratio
+from workers.audit.recount.overview import QUOTE_DAYS, RATIO_PLACES
+from workers.audit.recount.periods import Figure, Periods
+from workers.audit.recount.postings import Posting, lacking, total
+from workers.audit.recount.receivables import DAYS_PLACES, SALES_DAYS, dso_days, overdue
+from workers.audit.recount.rounding import rounded
 
 WEIGHTS = {
     "profitability": Fraction("0.25"),
@@ -23,10 +24,10 @@ WEIGHTS = {
     "clients": Fraction("0.05"),
 }
 POINTS_PLACES = 2
-DAYS_PLACES = 1
 LEAST_COVERAGE = Fraction(1, 2)
 LEAST_DECIDED_QUOTES = 3
-SALES_DAYS = 90
+SCORE_DAYS = 30
+NO_CURRENCY: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +40,12 @@ class Collections:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """Raw value and points 0..100 of one component; None = no data."""
+    """Raw value and points 0..100 of one component; None = no data. lacking: currencies that its reason must name."""
 
     weight: Decimal
     value: Decimal | Collections | None
     points: Decimal | None
+    lacking: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,116 +57,135 @@ class Score:
     components: Mapping[str, Component]
 
 
-def score(books: Books, owed: Sequence[OpenInvoice]) -> Score:
-    """Score and components. `owed`: the open invoices."""
-    collected, collections_points = _collections(books, owed)
-    raw = {"profitability": _profitability(books), "growth": _growth(books), "cash": _cash(books)}
-    raw |= {"pipeline": _pipeline(books), "clients": _clients(books)}
-    points = {
-        "profitability": _linear(raw["profitability"], "-0.20", "0.30"),
-        "growth": _linear(raw["growth"], "-0.30", "0.20"),
-        "cash": _linear(raw["cash"], "-0.5", "0.3"),
-        "collections": collections_points,
-        "pipeline": _linear(raw["pipeline"], "0", "0.60"),
-        "clients": _linear(raw["clients"], "0.2", "0.8"),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ratio:
+    """A ratio, None without data; `lacking`: because of these currencies."""
+
+    value: Fraction | None
+    lacking: frozenset[str] = NO_CURRENCY
+
+    def points(self, zero_at: str, hundred_at: str) -> Fraction | None:
+        """0..100 between two anchors, None for None."""
+        if self.value is None:
+            return None
+        zero, hundred = Fraction(zero_at), Fraction(hundred_at)
+        return 100 * min(Fraction(1), max(Fraction(0), (self.value - zero) / (hundred - zero)))
+
+
+def score(periods: Periods) -> Score:
+    """Score and components."""
+    profitability, growth, cash = _profitability(periods), _growth(periods), _cash(periods)
+    pipeline, clients = _pipeline(periods), _clients(periods)
+    parts: dict[str, tuple[Decimal | Collections | None, Fraction | None, frozenset[str]]] = {
+        "profitability": _part(profitability, "-0.20", "0.30"),
+        "growth": _part(growth, "-0.30", "0.20"),
+        "cash": _part(cash, "-0.5", "0.3"),
+        "collections": _collections(periods),
+        "pipeline": _part(pipeline, "0", "0.60"),
+        "clients": _part(clients, "0.2", "0.8"),
     }
-    known = {name: reached for name, reached in points.items() if reached is not None}
+    known = {name: points for name, (_, points, _) in parts.items() if points is not None}
     coverage = sum((WEIGHTS[name] for name in known), Fraction(0))
     value = None
     if coverage >= LEAST_COVERAGE:
-        value = sum((WEIGHTS[name] * reached for name, reached in known.items()), Fraction(0)) / coverage
+        value = sum((WEIGHTS[name] * points for name, points in known.items()), Fraction(0)) / coverage
     return Score(
         value=_round(value, POINTS_PLACES),
         coverage=rounded(coverage, POINTS_PLACES),
         components={
             name: Component(
-                weight=rounded(weight, POINTS_PLACES),
-                value=collected if name == "collections" else _round(raw[name], RATIO_PLACES),
-                points=_round(points[name], POINTS_PLACES),
+                weight=rounded(WEIGHTS[name], POINTS_PLACES),
+                value=raw,
+                points=_round(points, POINTS_PLACES),
+                lacking=currencies,
             )
-            for name, weight in WEIGHTS.items()
+            for name, (raw, points, currencies) in parts.items()
         },
     )
 
 
-def dso_days(books: Books, owed: Sequence[OpenInvoice]) -> Fraction | None:
-    """Days of sales outstanding: what is owed now over the sales of the 90 days incl. today; None without sales."""
-    outstanding = total([invoice.item for invoice in owed])
-    sold = total(sales(books, books.today - (SALES_DAYS - 1) * DAY, books.today, with_tax=True))
-    return outstanding / sold * SALES_DAYS if outstanding is not None and sold is not None and sold > 0 else None
+def _part(ratio: _Ratio, zero_at: str, hundred_at: str) -> tuple[Decimal | None, Fraction | None, frozenset[str]]:
+    return _round(ratio.value, RATIO_PLACES), ratio.points(zero_at, hundred_at), ratio.lacking
 
 
-def _profitability(books: Books) -> Fraction | None:
-    first, last = books.today - 30 * DAY, books.today - DAY
-    return _ratio(profit_total(books, first, last), total(revenue(books, first, last)))
+def _profitability(periods: Periods) -> _Ratio:
+    first, last = periods.books.today - SCORE_DAYS * DAY, periods.books.today - DAY
+    return _of(periods.profit(first, last), periods.revenue(first, last))
 
 
-def _growth(books: Books) -> Fraction | None:
-    now = total(revenue(books, books.today - 30 * DAY, books.today - DAY))
-    before = total(revenue(books, books.today - 60 * DAY, books.today - 31 * DAY))
-    return _ratio(None if now is None or before is None else now - before, before)
+def _growth(periods: Periods) -> _Ratio:
+    last = periods.books.today - DAY
+    first = last - (SCORE_DAYS - 1) * DAY
+    now, before = periods.revenue(first, last), periods.revenue(first - SCORE_DAYS * DAY, first - DAY)
+    difference = None if now.value is None or before.value is None else now.value - before.value
+    return _of(Figure(value=difference, postings=now.postings), before)
 
 
-def _cash(books: Books) -> Fraction | None:
-    first, last = books.today - 30 * DAY, books.today - DAY
-    inward, outward = total(cash_in(books, first, last)), total(cash_out(books, first, last))
-    if inward is None or outward is None:
-        return None
-    return _ratio(inward - outward, max(inward, outward))
+def _cash(periods: Periods) -> _Ratio:
+    first, last = periods.books.today - SCORE_DAYS * DAY, periods.books.today - DAY
+    inward, outward = periods.money_in(first, last), periods.money_out(first, last)
+    if inward.value is None or outward.value is None:
+        return _Ratio(value=None, lacking=lacking([*inward.postings, *outward.postings]))
+    more = Figure(value=max(inward.value, outward.value), postings=outward.postings)
+    return _of(Figure(value=inward.value - outward.value, postings=inward.postings), more)
 
 
-def _collections(books: Books, owed: Sequence[OpenInvoice]) -> tuple[Collections, Fraction | None]:
-    outstanding = total([invoice.item for invoice in owed])
-    overdue_share = _ratio(total([invoice.item for invoice in owed if invoice.overdue]), outstanding)
-    dso, terms = dso_days(books, owed), _terms_days(books)
-    days_over_terms = None if dso is None or terms is None else dso - terms
-    parts = [
-        (Fraction("0.6"), _linear(overdue_share, "0.5", "0")),
-        (Fraction("0.4"), _linear(days_over_terms, "45", "0")),
-    ]
+def _of(part: Figure, whole: Figure) -> _Ratio:
+    """A ratio of money: of nothing, and of what is known in part, there is none."""
+    missing = lacking([*part.postings, *whole.postings])
+    if missing or part.value is None or whole.value is None or whole.value <= 0:
+        return _Ratio(value=None, lacking=missing)
+    return _Ratio(value=part.value / whole.value)
+
+
+def _collections(periods: Periods) -> tuple[Collections, Fraction | None, frozenset[str]]:
+    books, owed = periods.books, periods.ledger.all("open")
+    late = overdue(books, owed)
+    overdue_share = _of(_figure(late), _figure(owed))
+    over_terms = _days_over_terms(periods)
+    parts = [(Fraction("0.6"), overdue_share.points("0.5", "0")), (Fraction("0.4"), over_terms.points("45", "0"))]
     known = [(weight, points) for weight, points in parts if points is not None]
     value = Collections(
-        overdue_share=_round(overdue_share, RATIO_PLACES), days_over_terms=_round(days_over_terms, DAYS_PLACES)
+        overdue_share=_round(overdue_share.value, RATIO_PLACES), days_over_terms=_round(over_terms.value, DAYS_PLACES)
     )
-    if not known:
-        return value, None
-    weighted = sum((weight * points for weight, points in known), Fraction(0))
-    return value, weighted / sum((weight for weight, _ in known), Fraction(0))
+    points = None
+    if known:
+        points = sum((w * p for w, p in known), Fraction(0)) / sum((w for w, _ in known), Fraction(0))
+    return value, points, overdue_share.lacking | over_terms.lacking
 
 
-def _terms_days(books: Books) -> Fraction | None:
-    """Mean (due − issue) of the invoices of the 90 days that have a due date."""
-    first = books.today - (SALES_DAYS - 1) * DAY
+def _days_over_terms(periods: Periods) -> _Ratio:
+    """DSO less the mean days from issue to due date of the invoices that it looks at."""
+    books, ledger = periods.books, periods.ledger
+    billed = periods.billed(books.today - (SALES_DAYS - 1) * DAY, books.today)
+    dso = dso_days(books, ledger)
     terms = [
-        (row.due_date - row.issue_date).days
-        for row in books.invoices
-        if row.due_date is not None and first <= row.issue_date <= books.today
+        (posting.due_date - posting.issued_on).days
+        for posting in billed.postings
+        if posting.due_date is not None and posting.issued_on is not None
     ]
-    return Fraction(sum(terms), len(terms)) if terms else None
+    if dso is None:
+        owed = [posting for posting in ledger.all("open") if posting.issued_on and posting.issued_on <= books.today]
+        return _Ratio(value=None, lacking=lacking([*owed, *ledger.all("unused_note"), *billed.postings]))
+    return _Ratio(value=dso - Fraction(sum(terms), len(terms)) if terms else None)
 
 
-def _pipeline(books: Books) -> Fraction | None:
-    first = books.today - 89 * DAY
-    enough = len(decided_quotes(books, first, books.today)) >= LEAST_DECIDED_QUOTES
-    return conversion_ratio(books, first, books.today) if enough else None
+def _pipeline(periods: Periods) -> _Ratio:
+    today = periods.books.today
+    decided = periods.ledger.between("decided", today - (QUOTE_DAYS - 1) * DAY, today)
+    return _Ratio(value=conversion_ratio(decided) if len(decided) >= LEAST_DECIDED_QUOTES else None)
 
 
-def _clients(books: Books) -> Fraction | None:
-    before = active_clients(books, books.today - 60 * DAY, books.today - 31 * DAY)
-    again = before & active_clients(books, books.today - 30 * DAY, books.today - DAY)
-    return Fraction(len(again), len(before)) if before else None
+def _clients(periods: Periods) -> _Ratio:
+    last = periods.books.today - DAY
+    first = last - (SCORE_DAYS - 1) * DAY
+    before = active_clients(periods.ledger.between("activity", first - SCORE_DAYS * DAY, first - DAY))
+    again = before & active_clients(periods.ledger.between("activity", first, last))
+    return _Ratio(value=Fraction(len(again), len(before)) if before else None)
 
 
-def _ratio(part: Fraction | None, whole: Fraction | None) -> Fraction | None:
-    return None if part is None or whole is None or whole <= 0 else part / whole
-
-
-def _linear(value: Fraction | None, zero_at: str, hundred_at: str) -> Fraction | None:
-    """0..100 points between two anchors, None for None."""
-    if value is None:
-        return None
-    zero, hundred = Fraction(zero_at), Fraction(hundred_at)
-    return 100 * min(Fraction(1), max(Fraction(0), (value - zero) / (hundred - zero)))
+def _figure(postings: Sequence[Posting]) -> Figure:
+    return Figure(value=total(postings), postings=postings)
 
 
 def _round(value: Fraction | None, places: int) -> Decimal | None:
