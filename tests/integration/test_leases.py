@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import redis
 
@@ -15,7 +17,7 @@ from web.http.problems import Unavailable
 from web.redis.circuit import Circuit
 
 
-def process(services: Services, keys: Keys, *, url: str | None = None, **limits: int) -> Slots:
+def process(services: Services, keys: Keys, *, url: str | None = None, **limits: Any) -> Slots:
     """The leases of one more web process."""
     settings = Settings(redis_url=services.redis_url, **{"max_tenant_connections": 3, **limits})
     return Slots(connect(url or services.redis_url, timeout_s=0.5), keys, Circuit(), settings)
@@ -55,7 +57,8 @@ def test_leases_of_a_dead_process_expire_and_those_of_a_living_one_are_renewed(
     dead.acquire("t")
     dead.acquire("t")
     # A minute later: every lease has run out, and the living process renews its own.
-    for member, expiry in valkey.zrange(keys.connections("t"), 0, -1, withscores=True):
+    held: Any = valkey.zrange(keys.connections("t"), 0, -1, withscores=True)
+    for member, expiry in held:
         valkey.zadd(keys.connections("t"), {member: expiry - LEASE_S - 1})
     living.renew()
     living.acquire("t")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -59,11 +60,12 @@ def test_a_slow_client_gets_only_the_newest_snapshot_and_the_newest_status() -> 
 
 
 def test_whatever_is_posted_wakes_the_client() -> None:
-    for post in (
+    posts: tuple[Callable[[Mailbox], object], ...] = (
         lambda s: s.post(_update(1)),
         lambda s: s.post_status(Staleness(stale=False)),
         lambda s: s.end(),
-    ):
+    )
+    for post in posts:
         mailbox = _mailbox()
         post(mailbox)
         assert mailbox.wake.is_set()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shared.errors import StoreUnavailable
 from shared.versions import Version
 from web.live import replica as module
-from web.live.held import GONE, Gone, Held
+from web.live.held import GONE, NEVER, Gone, Held
 from web.live.replica import Replica
 from web.redis.circuit import Circuit
 
@@ -247,4 +247,4 @@ def test_a_tenant_whose_clients_left_is_read_anew_for_the_next_one() -> None:
     process.replica.leave("a")
 
     # Nobody followed its notices meanwhile.
-    assert process.replica.attend("a").read_at == module.NEVER
+    assert process.replica.attend("a").read_at == NEVER
