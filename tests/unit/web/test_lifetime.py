@@ -60,7 +60,7 @@ def test_a_restart_goes_before_every_other_reason() -> None:
 
 def test_revocation_is_asked_for_once_in_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     moment = time.monotonic()
-    monkeypatch.setattr(time, "monotonic", lambda: moment)
+    monkeypatch.setattr("time.monotonic", lambda: moment)
     client = Client()
     client.is_revoked = True
     assert (client.lifetime.ending(), client.asked) == (None, 0)

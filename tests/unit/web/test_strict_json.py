@@ -8,7 +8,7 @@ from web.http.strict_json import DuplicateName, NotANumber, dumps, loads
 
 
 def test_what_is_plain_passes_both_ways() -> None:
-    value: object = {"name": "Ünal", "list": [1, 2.5, None, True, {"deep": {}}]}
+    value: dict[str, object] = {"name": "Ünal", "list": [1, 2.5, None, True, {"deep": {}}]}
     assert loads(dumps(value)) == value
 
 
