@@ -91,7 +91,7 @@ def test_a_rate_that_is_not_positive_is_no_rate(db: Db, engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("table", "column", "value"),
     [
-        ("quote", "issue_date", "DATE 'infinity'"),
+        ("tenant", "cash_balance_on", "DATE 'infinity'"),
         ("recurring", "next_on", "DATE '-infinity'"),
         ("recurring", "next_on", "DATE '0044-03-15 BC'"),
     ],
