@@ -26,6 +26,7 @@ from shared.pulse import PULSE_STALE_AFTER_S, Pulse
 from shared.redis_client import connect
 from shared.settings import Role, Settings
 from workers.database import make_engine
+from workers.source.columns import losses, missing_columns
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -199,6 +200,13 @@ def _database(settings: Settings) -> Iterator[Check]:
                     if tenants
                     else "fill dashboard.tenant, or put a view in its place; bin/dash demo loads some",
                 )
+                for column, lost in losses(missing_columns(connection)):
+                    yield Check(
+                        name="column",
+                        status="warn",
+                        detail=f"no {column}: {lost}",
+                        advice="add it to the view, if there is such a thing",
+                    )
     finally:
         engine.dispose()
 

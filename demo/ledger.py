@@ -15,6 +15,8 @@ from shared.currency import exponent
 
 # Before the recent days business was slower, and suppliers were paid once in four weeks.
 EARLY_SHARE = 0.25
+# What the accounts held last night, in usual invoices.
+INVOICES_OF_CASH = 12
 
 
 def in_cents(amount: Decimal, currency: str) -> Decimal:
@@ -55,6 +57,10 @@ class Ledger:
                 base_currency=business.currency,
                 fiscal_year_start_month=business.fiscal_year_start_month,
                 basis=business.basis,
+                cash_balance=in_cents(business.typical * INVOICES_OF_CASH, business.currency)
+                if business.clients
+                else None,
+                cash_balance_on=today - timedelta(1) if business.clients else None,
             ),
             clients=[
                 Client(tenant_id=tenant_id, client_id=f"C-{place:02d}", name=name)
@@ -78,9 +84,11 @@ class Ledger:
         currency = currency or self.business.currency
         net = price(self.business, units, currency, issued)
         tax = tax_on(self.business, net, currency)
+        number = self._number("INV" if kind == "invoice" else "CN")
         invoice = Invoice(
             tenant_id=self.tenant_id,
-            invoice_id=self._number("INV" if kind == "invoice" else "CN"),
+            invoice_id=number,
+            reference=number,
             client_id=client_id,
             kind=kind,
             status=status,
@@ -182,9 +190,11 @@ class Ledger:
         invoice_id: str | None = None,
     ) -> Quote:
         """An offer that stands for 30 days."""
+        number = self._number("QUO")
         quote = Quote(
             tenant_id=self.tenant_id,
-            quote_id=self._number("QUO"),
+            quote_id=number,
+            reference=number,
             client_id=client_id,
             status=status,
             issue_date=issued,

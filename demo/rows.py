@@ -26,6 +26,8 @@ class Tenant(Row):
     base_currency: str
     fiscal_year_start_month: int = 1
     basis: str = "accrual"
+    cash_balance: Decimal | None = None
+    cash_balance_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,7 @@ class Invoice(Row):
     table: ClassVar[str] = "invoice"
     invoice_id: str
     client_id: str | None
+    reference: str | None = None
     kind: str = "invoice"
     status: str = "posted"
     issue_date: date
@@ -50,6 +53,7 @@ class Invoice(Row):
     balance: Decimal | None = None
     base_rate: Decimal | None = None
     written_off_on: date | None = None
+    recurring_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +61,14 @@ class Payment(Row):
     table: ClassVar[str] = "payment"
     payment_id: str
     client_id: str | None
+    reference: str | None = None
     kind: str = "payment"
     status: str = "succeeded"
     paid_on: date
     currency: str
     amount: Decimal
     base_rate: Decimal | None = None
+    unapplied: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +86,7 @@ class Allocation(Row):
 class Expense(Row):
     table: ClassVar[str] = "expense"
     expense_id: str
+    reference: str | None = None
     category: str | None
     vendor: str | None
     status: str = "posted"
@@ -98,6 +105,7 @@ class Quote(Row):
     table: ClassVar[str] = "quote"
     quote_id: str
     client_id: str | None
+    reference: str | None = None
     status: str
     issue_date: date
     expiry_date: date | None = None

@@ -54,9 +54,9 @@ SELECT tenant_id, invoice_id, client_id, 'posted', issue_date, issue_date + term
     net + round(net / 10, 2), round(net / 10, 2), CASE WHEN n <= %(paid)s THEN 0 ELSE net + round(net / 10, 2) END
 FROM invoice""",
     "payment": """
-INSERT INTO dashboard.payment (tenant_id, payment_id, client_id, status, paid_on, currency, amount)
+INSERT INTO dashboard.payment (tenant_id, payment_id, client_id, status, paid_on, currency, amount, unapplied)
 SELECT tenant_id, 'P' || n, client_id, 'succeeded', least(issue_date + terms_days, %(today)s), currency,
-    net + round(net / 10, 2)
+    net + round(net / 10, 2), 0
 FROM invoice""",
     "allocation": """
 INSERT INTO dashboard.allocation (tenant_id, allocation_id, source_kind, source_id, invoice_id, amount)

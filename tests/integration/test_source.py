@@ -62,8 +62,9 @@ def test_a_tenant_without_rows_has_empty_facts(db: Db, engine: Engine) -> None:
     facts = Source(engine).load(["t1"], now=NOON).facts["t1"]
     assert not facts.has_documents
     assert (facts.tenant.name, facts.tenant.fiscal_year_start_month, facts.tenant.issues) == ("New", 4, ())
-    assert (facts.invoices, facts.open_invoices, facts.credits, facts.closes, facts.rates) == ((), (), (), (), {})
+    assert (facts.invoices, facts.open_invoices, facts.credits, facts.closes) == ((), (), (), ())
     assert facts.activity.current == 0
+    assert facts.links_known
 
 
 @pytest.mark.parametrize("table", ["invoice", "payment", "expense", "quote"])
@@ -95,13 +96,6 @@ def test_the_number_of_statements_does_not_grow_with_the_tenants(db: Db, engine:
     with statements(engine) as for_thirty:
         assert len(Source(engine).load(ids, now=NOON).facts) == 30
     assert len(for_one) == len(for_thirty) < 20
-
-
-def test_rates_are_not_asked_for_when_everything_is_in_base_currency(db: Db, engine: Engine) -> None:
-    add_tenant(db).invoice(TODAY, 100)
-    with statements(engine) as executed:
-        Source(engine).load(["t1"], now=NOON)
-    assert not any("fx_rate" in statement for statement in executed)
 
 
 def test_a_load_sees_one_state_of_the_database_and_cannot_write(db: Db, engine: Engine) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from shared.errors import InvalidData
 from tests.rows import Rows, add_tenant
 from workers.source import Source
+from workers.source.columns import OPTIONAL, losses
 
 Db = psycopg.Connection[Any]
 NOON = datetime(2026, 3, 11, 12, tzinfo=UTC)
@@ -82,14 +83,15 @@ def test_a_rate_that_is_not_positive_is_no_rate(db: Db, engine: Engine) -> None:
     view(db, "invoice", base_rate="0")
     view(db, "fx_rate", rate="-1")
     facts = Source(engine).load(["bad"], now=NOON).facts["bad"]
-    assert [(group.currency, group.gross) for group in facts.invoices] == [("EUR", Decimal(100))]
-    assert facts.rates == {}
+    assert [(group.no_rate, group.gross) for group in facts.invoices] == [("EUR", Decimal(100))]
+    assert [(group.no_rate, group.net) for group in facts.allocations] == [("EUR", Decimal(50))]
+    assert [(group.currency, group.base) for group in facts.open_invoices] == [("EUR", None)]
 
 
 @pytest.mark.parametrize(
     ("table", "column", "value"),
     [
-        ("quote", "issue_date", "DATE 'infinity'"),
+        ("tenant", "cash_balance_on", "DATE 'infinity'"),
         ("recurring", "next_on", "DATE '-infinity'"),
         ("recurring", "next_on", "DATE '0044-03-15 BC'"),
     ],
@@ -116,7 +118,7 @@ def test_a_distant_date_that_decides_nothing_is_let_pass(db: Db, engine: Engine,
     view(db, "recurring", ends_on=f"DATE '{end}'")
     view(db, "quote", expiry_date=f"DATE '{end}'")
     facts = Source(engine).load(["bad"], now=NOON).facts["bad"]
-    assert [(group.bucket, group.due_on) for group in facts.open_invoices] == [("current", None)]
+    assert [(group.bucket, group.oldest_due) for group in facts.open_invoices] == [("current", None)]
     assert [template.ends_on for template in facts.recurring] == [None]
     assert [group.outcome for group in facts.quotes] == ["open"]
 
@@ -126,10 +128,18 @@ def test_a_missing_currency_is_one_that_nobody_has_a_rate_for(db: Db, engine: En
     for table in ("invoice", "payment", "expense", "quote", "recurring"):
         view(db, table, currency="NULL")
     facts = Source(engine).load(["bad"], now=NOON).facts["bad"]
-    families = (facts.invoices, facts.open_invoices, facts.payments, facts.credits, facts.expenses, facts.payables)
-    found = {group.currency for groups in (*families, facts.quotes, facts.recurring) for group in groups}
-    assert found == {"XXX"}
-    assert facts.rates == {}
+    flows = (
+        facts.invoices,
+        facts.clients,
+        facts.payments,
+        facts.expenses,
+        facts.payables,
+        facts.quotes,
+        facts.allocations,
+    )
+    assert {group.no_rate for groups in flows for group in groups} == {"XXX"}
+    balances = (facts.open_invoices, facts.credits, facts.recurring)
+    assert {(group.currency, group.base) for groups in balances for group in groups} == {("XXX", None)}
 
 
 def test_views_of_other_types_are_read_like_the_tables(db: Db, engine: Engine) -> None:
@@ -177,3 +187,52 @@ def test_a_basis_that_is_not_given_is_accrual(db: Db, engine: Engine) -> None:
     view(db, "tenant", basis="NULL", fiscal_year_start_month="NULL")
     tenant = Source(engine).load(["bad"], now=NOON).facts["bad"].tenant
     assert (tenant.basis, tenant.issues, tenant.fiscal_year_start_month) == ("accrual", (), 1)
+
+
+OPTIONAL_COLUMNS = [(table, column) for table, columns in OPTIONAL.items() for column in columns]
+
+
+def drop(db: Db, table: str, *columns: str) -> None:
+    """Put a view in the table's place that lacks these columns."""
+    names = db.execute(
+        "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 ORDER BY attnum",
+        [f"dashboard.{table}"],
+    )
+    kept = [name for (name,) in names if name not in columns]
+    db.execute(f"ALTER TABLE dashboard.{table} RENAME TO {table}_rows")
+    db.execute(f"CREATE VIEW dashboard.{table} AS SELECT {', '.join(kept)} FROM dashboard.{table}_rows")
+
+
+def test_a_view_that_lacks_every_optional_column_is_read_as_if_they_were_null(db: Db, engine: Engine) -> None:
+    two_tenants(db)
+    for table, columns in OPTIONAL.items():
+        names = ", ".join(f"{column} = NULL" for column in columns if table != "tenant")
+        if names:
+            db.execute(f"UPDATE dashboard.{table} SET {names}")
+    db.execute("UPDATE dashboard.tenant SET basis = 'accrual'")
+    expected = Source(engine).load(["good"], now=NOON).facts["good"]
+    for table, columns in OPTIONAL.items():
+        drop(db, table, *columns, "updated_at", "created_at", "archived_at", "paid_at")
+    source = Source(engine)
+    assert source.load(["good"], now=NOON).facts["good"] == expected
+    assert source.missing_columns() == set(OPTIONAL_COLUMNS)
+    assert len(expected.invoices) == len(expected.open_invoices) == len(expected.payments) == 1
+
+
+def test_a_column_that_goes_or_comes_while_we_read_is_noticed(db: Db, engine: Engine) -> None:
+    two_tenants(db)
+    source = Source(engine)
+    source.load(["good"], now=NOON)
+    assert source.load(["good"], now=NOON).facts["good"].expenses[0].anomalies == 0
+    drop(db, "expense", "tax", "category")
+    assert source.load(["good"], now=NOON).facts["good"].expenses[0].anomalies == 2
+    db.execute("DROP VIEW dashboard.expense")
+    db.execute("ALTER TABLE dashboard.expense_rows RENAME TO expense")
+    assert source.load(["good"], now=NOON).facts["good"].expenses[0].anomalies == 0
+
+
+def test_each_missing_column_is_named_with_what_is_lost_by_it(db: Db, engine: Engine) -> None:
+    drop(db, "invoice", "due_date")
+    lost = dict(losses(Source(engine).missing_columns()))
+    assert lost == {"invoice.due_date": "no invoice is ever overdue, and every one is an anomaly"}
+    assert all(of.lost for columns in OPTIONAL.values() for of in columns.values())

@@ -9,7 +9,9 @@ from workers.source.receivables import INCOMING, OPEN, OPEN_INVOICES
 
 # A host that fills `balance` and `unapplied` has said it all: only what is open and unapplied is looked at, however much
 # ever was. Of a tenant that leaves some of it out (and only of that one) every link is read, once and as a set, because
-# nobody knows beforehand what is open: read one by one through an index they would cost several pages each.
+# nobody knows beforehand what is open: read one by one through an index they would cost several pages each. Most targets
+# are plain: payments in their own currency, no more than the total. There every link takes its amount; the others are
+# special, and followed link by link.
 _LINKS = """
     , who AS MATERIALIZED (
         SELECT a.*, a.links_known AND (
@@ -67,7 +69,7 @@ _LINKS = """
         ) i
         WHERE i.kind IN ('invoice', 'credit_note')
     ),
-    link AS MATERIALIZED (
+    every_link AS MATERIALIZED (
         SELECT t.tenant_id, t.base, t.target_id, t.target_kind, t.currency AS target_currency, t.total, t.room,
                l.allocation_id::text AS allocation_id, coalesce(l.amount, 'NaN') AS amount, s.source_kind, s.source_id,
                s.currency AS source_currency, s.base_rate AS source_rate, s.day
@@ -77,9 +79,24 @@ _LINKS = """
             WHERE a.read_all AND tenant_id = a.tenant_id
             OFFSET 0
         ) l
-        JOIN target t ON t.tenant_id = a.tenant_id AND t.target_id = l.invoice_id
-        JOIN source s ON s.tenant_id = a.tenant_id AND s.source_kind = l.source_kind AND s.source_id = l.source_id
-        WHERE t.target_kind = 'invoice' OR s.source_kind = 'refund'
+        FULL JOIN target t ON t.tenant_id = a.tenant_id AND t.target_id = l.invoice_id
+        FULL JOIN source s ON s.tenant_id = a.tenant_id AND s.source_kind = l.source_kind AND s.source_id = l.source_id
+        WHERE {both l.tenant_id t.tenant_id} AND {both l.tenant_id s.tenant_id}
+            AND CASE WHEN t.target_kind = 'invoice' OR s.source_kind = 'refund' THEN true ELSE false END
+    ),
+    target_sum AS MATERIALIZED (
+        SELECT tenant_id, target_id, sum(amount) AS settles,
+               bool_or(target_kind <> 'invoice' OR source_kind <> 'payment' OR source_currency <> target_currency)
+               OR sum(amount) > min(total) AS special
+        FROM every_link
+        GROUP BY tenant_id, target_id
+    ),
+    link AS MATERIALIZED (
+        SELECT l.*
+        FROM every_link l
+        FULL JOIN (SELECT tenant_id, target_id FROM target_sum WHERE special) s
+            ON s.tenant_id = l.tenant_id AND s.target_id = l.target_id
+        WHERE {both l.tenant_id s.tenant_id}
     ),
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
@@ -21,6 +22,13 @@ from workers.source.conversion import with_conversions
 #
 # What is read of a table stands in LATERAL (… OFFSET 0): the planner takes it as it is, tenant by tenant through the index.
 # Left free, it would join whole tables for a batch of fifty, and other tenants' history would cost time.
+#
+# How many rows one tenant has the planner cannot know, and where it expects few it compares all with all. A FULL JOIN can
+# only be carried out by hashing, whatever is expected: so such sets are joined by one, and what has no partner is sorted
+# out by {both x y} or {there x}, of which the planner cannot tell that it makes an ordinary join of it.
+_THERE = "CASE WHEN {x} IS NULL THEN false ELSE true END"
+_BOTH = "CASE WHEN {x} IS NULL OR {y} IS NULL THEN false ELSE true END"
+
 _ASKED = """
     WITH asked AS MATERIALIZED (
         SELECT * FROM unnest(CAST(:tenant_ids AS text[]), CAST(:todays AS date[]), CAST(:bases AS text[]),
@@ -52,6 +60,8 @@ def statement(body: str, **names: str) -> Statement:
     `names` says; for marks of money see conversion.py."""
     for name, meaning in names.items():
         body = body.replace(f"{{{name}}}", meaning)
+    body = re.sub(r"\{there ([\w.]+)\}", lambda m: _THERE.replace("{x}", m[1]), body)
+    body = re.sub(r"\{both ([\w.]+) ([\w.]+)\}", lambda m: _BOTH.replace("{x}", m[1]).replace("{y}", m[2]), body)
     return Statement(with_conversions(_ASKED + body))
 
 

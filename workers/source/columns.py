@@ -1,4 +1,4 @@
-"""Which optional columns the host's tables and views have: one that is missing is read as null, and something is lost by it."""
+"""Optional columns of the host's tables and views: one that is missing is read as null, and something is lost by it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ OPTIONAL: Mapping[str, Mapping[str, Column]] = {
         "reference": _NUMBER,
         "due_date": Column(type="date", lost="no invoice is ever overdue, and every one is an anomaly"),
         "tax": _TAX,
-        "balance": Column(type="numeric", lost="what is open is worked out from allocations, which costs a look at all of them"),
+        "balance": Column(type="numeric", lost="what is open is worked out from allocations, reading all of them"),
         "base_rate": _RATE,
         "written_off_on": Column(type="date", lost="invoices that were written off stay open"),
         "recurring_id": _MADE_FROM,
@@ -54,7 +54,7 @@ OPTIONAL: Mapping[str, Mapping[str, Column]] = {
         "reference": _NUMBER,
         "base_rate": _RATE,
         "unapplied": Column(
-            type="numeric", lost="what pays for nothing yet is worked out from allocations, which costs a look at all of them"
+            type="numeric", lost="what pays for nothing yet is worked out from allocations, reading all of them"
         ),
     },
     "expense": {

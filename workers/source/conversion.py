@@ -1,4 +1,4 @@
-"""What a document is worth in base units, in SQL: its rate, and the minor unit that its amount is rounded to (SPEC 4.4, 4.5)."""
+"""What a document is worth in base units, in SQL: its rate, and the minor unit that it is rounded to (SPEC 4.4, 4.5)."""
 
 from __future__ import annotations
 

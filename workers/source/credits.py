@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# What became of plain links is what remains of every link without the special ones.
+#
 # What is left of each payment, refund and credit note? What the host says, else what no target took; a credit note is used
 # by the refunds that pay it out, too. A link whose worth in
 # the source's currency no rate tells leaves it unknown: then only what links of its own currency took is known to be gone,
@@ -15,6 +17,14 @@ SPARE = """
         FROM (
             SELECT tenant_id, source_kind, source_id, source_currency, target_currency, taken, worth, lacks FROM followed
             UNION ALL
+            SELECT tenant_id, source_kind, source_id, source_currency, target_currency, amount, amount, NULL
+            FROM every_link
+            WHERE source_currency = target_currency
+            UNION ALL
+            SELECT tenant_id, source_kind, source_id, source_currency, target_currency, -amount, -amount, NULL
+            FROM link
+            WHERE source_currency = target_currency
+            UNION ALL
             SELECT tenant_id, target_kind, target_id, target_currency, target_currency, taken, taken, NULL
             FROM followed
             WHERE target_kind = 'credit_note'
@@ -27,7 +37,8 @@ SPARE = """
                                 WHEN u.unknown THEN s.amount - coalesce(u.taken, 0)
                                 ELSE s.amount - coalesce(u.worth, 0) END) AS left_over
         FROM source s
-        LEFT JOIN used u ON u.tenant_id = s.tenant_id AND u.source_kind = s.source_kind AND u.source_id = s.source_id
+        FULL JOIN used u ON u.tenant_id = s.tenant_id AND u.source_kind = s.source_kind AND u.source_id = s.source_id
+        WHERE {there s.tenant_id}
     )
 """
 
@@ -37,8 +48,8 @@ CREDITS = """
     FROM (
         SELECT a.tenant_id, coalesce(p.client_id, payer.client_id) AS client_id, p.kind, p.currency, own_money.amount,
                CASE p.kind WHEN 'refund' THEN -1 ELSE 1 END AS sign,
-               CASE WHEN NOT p.unknown AND money.no_rate IS NULL THEN round(trimmed.left_over * money.factor, money.places) END
-                   AS base,
+               CASE WHEN NOT p.unknown AND money.no_rate IS NULL
+                    THEN round(trimmed.left_over * money.factor, money.places) END AS base,
                CASE WHEN p.unknown THEN p.lacks END AS lacks, CASE WHEN p.unknown THEN p.day END AS since
         FROM who a
         JOIN (SELECT *, source_kind AS kind, source_id AS payment_id FROM spare) p ON p.tenant_id = a.tenant_id

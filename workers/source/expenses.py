@@ -32,7 +32,8 @@ PAYABLES = statement("""
     , unpaid AS MATERIALIZED (
         SELECT a.tenant_id, e.vendor, money.no_rate, e.total < 0 AS credit,
                CASE WHEN e.paid_on > a.today THEN e.paid_on ELSE greatest(coalesce(e.due_date, a.today), a.today) END AS day,
-               a.today + 29 AS last, round(coalesce(e.total, 'NaN') * money.factor, money.places) AS amount
+               a.today + 29 AS last,
+               round(coalesce(e.total, 'NaN') * money.factor, money.places) AS amount
         FROM asked a
         CROSS JOIN LATERAL (
             SELECT * FROM dashboard.expense AS unpaid
@@ -51,7 +52,7 @@ PAYABLES = statement("""
     SELECT u.tenant_id, CASE WHEN NOT u.credit THEN u.day END AS day, c.vendor, u.no_rate,
            count(*) AS documents, sum(u.amount) AS amount
     FROM unpaid u
-    LEFT JOIN crediting c ON c.tenant_id = u.tenant_id AND c.vendor = u.vendor
+    FULL JOIN crediting c ON c.tenant_id = u.tenant_id AND c.vendor = u.vendor
     WHERE CASE WHEN u.credit THEN u.vendor IS NOT NULL ELSE u.day <= u.last END
     GROUP BY u.tenant_id, CASE WHEN NOT u.credit THEN u.day END, c.vendor, u.no_rate
 """)

@@ -31,6 +31,9 @@ INVOICES = statement("""
         WHERE sign.of IS NOT NULL
         GROUP BY GROUPING SETS ((a.tenant_id, i.issue_date, i.kind, money.no_rate), (a.tenant_id, i.client_id, money.no_rate))
     ) issued
-    LEFT JOIN dashboard.client AS c
-        ON issued.family = 'clients' AND c.tenant_id = issued.tenant_id AND c.client_id = issued.client_id
+    LEFT JOIN LATERAL (
+        SELECT name FROM dashboard.client AS client
+        WHERE issued.family = 'clients' AND tenant_id = issued.tenant_id AND client_id = issued.client_id
+        OFFSET 0
+    ) c ON true
 """)

@@ -32,23 +32,21 @@ PAYER = """
 #   worth     taken in the source's currency; null where no rate tells
 #   lacks     then the target's currency, if it is that which has no rate
 #
-# Most invoices are plain: no refund, no more than the total. There every link takes its amount. The others are settled link
-# by link. What refunds take back of a surplus is gone from the payments that brought it, the earliest first. Refunds of a
-# credit note take what invoices have left of it.
+# Without refunds and with no more than the total every link takes its amount. Other invoices are settled link by link. What
+# refunds take back of a surplus is gone from the payments that brought it, the earliest first. Refunds of a credit note take
+# what invoices have left of it.
 _FOLLOWED = """
-    hard AS (
-        SELECT tenant_id, target_id
-        FROM link
-        WHERE target_kind = 'invoice'
-        GROUP BY tenant_id, target_id
-        HAVING bool_or(source_kind = 'refund') OR sum(amount) > min(total)
+    sized AS (
+        SELECT l.*, bool_or(l.source_kind = 'refund') OVER target OR sum(l.amount) OVER target > l.total AS hard
+        FROM link l
+        WHERE l.target_kind = 'invoice'
+        WINDOW target AS (PARTITION BY l.tenant_id, l.target_id)
     ),
     stepped AS (
         SELECT l.*, dashboard.settled(l.source_kind, l.amount, l.total) OVER in_order AS state,
                row_number() OVER in_order AS nth
-        FROM link l
-        JOIN hard ON hard.tenant_id = l.tenant_id AND hard.target_id = l.target_id
-        WHERE l.target_kind = 'invoice'
+        FROM sized l
+        WHERE l.hard
         WINDOW in_order AS (
             PARTITION BY l.tenant_id, l.target_id
             ORDER BY l.day, CASE l.source_kind WHEN 'payment' THEN 1 WHEN 'credit_note' THEN 2 ELSE 3 END,
@@ -66,9 +64,8 @@ _FOLLOWED = """
     ),
     on_invoices AS MATERIALIZED (
         SELECT {columns}, a.amount AS settles, a.amount AS taken
-        FROM link a
-        WHERE a.target_kind = 'invoice'
-            AND NOT EXISTS (SELECT FROM hard WHERE hard.tenant_id = a.tenant_id AND hard.target_id = a.target_id)
+        FROM sized a
+        WHERE NOT a.hard
         UNION ALL
         SELECT {columns}, CASE WHEN a.source_kind = 'refund' THEN -a.state[5] ELSE a.state[4] END,
                a.state[4] + least(a.over, greatest(0, a.back - (a.over_so_far - a.over)))
@@ -87,8 +84,8 @@ _FOLLOWED = """
                    PARTITION BY a.tenant_id, a.target_id ORDER BY a.day, a.source_id COLLATE "C", a.allocation_id COLLATE "C"
                    ROWS UNBOUNDED PRECEDING) AS so_far
         FROM link a
-        LEFT JOIN noted ON noted.tenant_id = a.tenant_id AND noted.source_id = a.target_id
-        WHERE a.target_kind = 'credit_note'
+        FULL JOIN noted ON noted.tenant_id = a.tenant_id AND noted.source_id = a.target_id
+        WHERE CASE WHEN a.target_kind = 'credit_note' THEN true ELSE false END
     ),
     capped AS MATERIALIZED (
         SELECT * FROM on_invoices

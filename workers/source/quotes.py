@@ -34,7 +34,8 @@ QUOTES = statement("""
            CASE WHEN money.no_rate IS NOT NULL THEN a.today END
     FROM asked a
     CROSS JOIN LATERAL (
-        SELECT issue_date, currency, base_rate, total, CASE WHEN expiry_date <= a.today + 90 THEN expiry_date END AS expires_on
+        SELECT issue_date, currency, base_rate, total,
+               CASE WHEN expiry_date <= a.today + 90 THEN expiry_date END AS expires_on
         FROM dashboard.quote AS sent
         WHERE tenant_id = a.tenant_id AND status = 'sent' AND coalesce(expiry_date, 'infinity') >= a.today
         UNION ALL

@@ -6,7 +6,9 @@ from __future__ import annotations
 # open. amount: the balance rounded in its own currency; worth: in base units, or that again where there is no rate.
 OPEN = """
     , settled_sum AS (
-        SELECT tenant_id, target_id, sum(settles) AS settles
+        SELECT tenant_id, target_id, settles FROM target_sum WHERE NOT special
+        UNION ALL
+        SELECT tenant_id, target_id, sum(settles)
         FROM followed
         WHERE target_kind = 'invoice'
         GROUP BY tenant_id, target_id
@@ -24,13 +26,13 @@ OPEN = """
                 AND (written_off_on IS NULL OR written_off_on > a.today)
             OFFSET 0
         ) i
-        LEFT JOIN settled_sum s ON s.tenant_id = a.tenant_id AND s.target_id = i.invoice_id
+        FULL JOIN settled_sum s ON s.tenant_id = i.tenant_id AND s.target_id = i.invoice_id
         CROSS JOIN LATERAL (
             SELECT coalesce(i.balance, coalesce(i.total, 'NaN') - coalesce(s.settles, 0)) AS balance
         ) left_over
         CROSS JOIN LATERAL (SELECT round(left_over.balance, {minor i.currency}) AS amount) own_money
         {balance i}
-        WHERE own_money.amount > 0
+        WHERE {there i.tenant_id} AND CASE WHEN own_money.amount > 0 THEN true ELSE false END
     )
 """
 
@@ -49,12 +51,15 @@ OPEN_INVOICES = """
                sum(worth) FILTER (WHERE no_rate IS NULL) AS base,
                count(*) FILTER (WHERE issue_date <= today) AS issued_documents,
                CASE WHEN no_rate IS NULL THEN coalesce(sum(worth) FILTER (WHERE issue_date <= today), 0) END AS issued_base,
-               greatest(min(due_date) FILTER (WHERE due_date < DATE '9999-12-31'), DATE '0001-01-01') AS oldest_due,
+               min(greatest(due_date, DATE '0001-01-01')) FILTER (WHERE due_date < DATE '9999-12-31') AS oldest_due,
                max(worth) FILTER (WHERE no_rate IS NULL) AS largest
         FROM open
         GROUP BY tenant_id, client_id, currency, bucket, no_rate
     ) owed
-    LEFT JOIN dashboard.client AS c ON c.tenant_id = owed.tenant_id AND c.client_id = owed.client_id
+    LEFT JOIN LATERAL (
+        SELECT name FROM dashboard.client AS client WHERE tenant_id = owed.tenant_id AND client_id = owed.client_id
+        OFFSET 0
+    ) c ON true
 """
 
 # On which of the 30 days from today is that money expected? What payments dated ahead are allocated to an invoice comes on
@@ -62,7 +67,7 @@ OPEN_INVOICES = """
 # overdue on no day. Each piece is rounded by itself and the last one is what is left of the rounded whole.
 INCOMING = """
     (WITH promised AS (
-        SELECT o.tenant_id, o.invoice_id, l.amount, p.paid_on AS day, p.payment_id, l.allocation_id
+        SELECT o.*, l.amount AS promised, p.paid_on AS day, p.payment_id, l.allocation_id
         FROM who a
         CROSS JOIN LATERAL (
             SELECT * FROM dashboard.payment AS payment
@@ -74,20 +79,19 @@ INCOMING = """
             WHERE tenant_id = a.tenant_id AND source_kind = 'payment' AND source_id = p.payment_id
             OFFSET 0
         ) l
-        JOIN open o ON o.tenant_id = a.tenant_id AND o.invoice_id = l.invoice_id
-        WHERE p.kind = 'payment' AND l.amount > 0
+        FULL JOIN open o ON o.tenant_id = a.tenant_id AND o.invoice_id = l.invoice_id
+        WHERE {both a.tenant_id o.tenant_id} AND CASE WHEN p.kind = 'payment' AND l.amount > 0 THEN true ELSE false END
     ),
     promised_so_far AS (
-        SELECT *, sum(amount) OVER (PARTITION BY tenant_id, invoice_id
+        SELECT *, sum(promised) OVER (PARTITION BY tenant_id, invoice_id
             ORDER BY day, payment_id COLLATE "C", allocation_id COLLATE "C" ROWS UNBOUNDED PRECEDING) AS so_far
         FROM promised
     ),
     part AS (
-        SELECT o.*, p.day, p.so_far, p.so_far >= o.balance AS final,
-               round(least(p.amount, o.balance - (p.so_far - p.amount)) * o.factor, o.places) AS part
-        FROM promised_so_far p
-        JOIN open o ON o.tenant_id = p.tenant_id AND o.invoice_id = p.invoice_id
-        WHERE p.so_far - p.amount < o.balance
+        SELECT *, so_far >= balance AS final,
+               round(least(promised, balance - (so_far - promised)) * factor, places) AS part
+        FROM promised_so_far
+        WHERE so_far - promised < balance
     ),
     part_sum AS (
         SELECT tenant_id, invoice_id, bool_or(final) AS complete, sum(part) FILTER (WHERE NOT final) AS parts
@@ -95,19 +99,19 @@ INCOMING = """
         GROUP BY tenant_id, invoice_id
     ),
     piece AS (
-        SELECT p.tenant_id, p.today, p.invoice_id, p.no_rate, p.day,
-               CASE WHEN p.final THEN p.worth - coalesce(s.parts, 0) ELSE p.part END AS amount
-        FROM part p
-        JOIN part_sum s ON s.tenant_id = p.tenant_id AND s.invoice_id = p.invoice_id
+        SELECT tenant_id, today, invoice_id, no_rate, day,
+               CASE WHEN final THEN worth - coalesce(sum(part) FILTER (WHERE NOT final)
+                                                     OVER (PARTITION BY tenant_id, invoice_id), 0) ELSE part END AS amount
+        FROM part
         UNION ALL
         SELECT o.tenant_id, o.today, o.invoice_id, o.no_rate, coalesce(o.due_date, o.today),
                o.worth - coalesce(s.parts, 0)
         FROM open o
-        LEFT JOIN part_sum s ON s.tenant_id = o.tenant_id AND s.invoice_id = o.invoice_id
+        FULL JOIN part_sum s ON s.tenant_id = o.tenant_id AND s.invoice_id = o.invoice_id
         WHERE s.complete IS NOT TRUE
     )
-    SELECT tenant_id, 'incoming', NULL, NULL, NULL, NULL, count(DISTINCT invoice_id), NULL::bigint, sum(amount), NULL::numeric,
-           NULL::bigint, NULL::numeric, NULL::date, NULL::numeric, day, no_rate, NULL, NULL, NULL::date
+    SELECT tenant_id, 'incoming', NULL, NULL, NULL, NULL, count(DISTINCT invoice_id), NULL::bigint, sum(amount),
+           NULL::numeric, NULL::bigint, NULL::numeric, NULL::date, NULL::numeric, day, no_rate, NULL, NULL, NULL::date
     FROM piece
     WHERE day BETWEEN today AND today + 29
     GROUP BY tenant_id, day, no_rate)

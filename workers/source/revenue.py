@@ -65,10 +65,10 @@ CASH_REVENUE = statement(
         WHERE i.kind IN ('invoice', 'credit_note')
     ),
     link AS MATERIALIZED (
-        SELECT t.tenant_id, t.base, t.target_id, t.target_kind, coalesce(t.currency, 'XXX') AS target_currency, t.total, t.room,
-               l.allocation_id::text AS allocation_id, coalesce(l.amount, 'NaN') AS amount, l.source_kind::text AS source_kind,
-               l.source_id::text AS source_id, coalesce(s.currency::text, 'XXX') AS source_currency,
-               s.base_rate AS source_rate, s.day
+        SELECT t.tenant_id, t.base, t.target_id, t.target_kind, coalesce(t.currency, 'XXX') AS target_currency,
+               t.total, t.room, l.allocation_id::text AS allocation_id, coalesce(l.amount, 'NaN') AS amount,
+               l.source_kind::text AS source_kind, l.source_id::text AS source_id,
+               coalesce(s.currency::text, 'XXX') AS source_currency, s.base_rate AS source_rate, s.day
         FROM target t
         CROSS JOIN LATERAL (
             SELECT * FROM dashboard.allocation AS allocation
@@ -89,17 +89,21 @@ CASH_REVENUE = statement(
     ),
     {followed},
     brought AS MATERIALIZED (
-        SELECT r.tenant_id, r.day, r.source_kind, r.source_id, money.no_rate, a.issue_date,
+        SELECT f.tenant_id, f.day, f.source_kind, f.source_id, money.no_rate, a.issue_date,
                CASE WHEN a.target_kind = 'credit_note' THEN -1 ELSE 1 END
                * CASE WHEN a.total = 0 THEN 0
                       WHEN a.tax = 0 THEN round(f.settles * money.factor, money.places)
                       ELSE round(round(f.settles * (a.total - a.tax) * money.factor, 40) / a.total, money.places) END AS net
-        FROM followed f
-        JOIN recent r
-            ON r.tenant_id = f.tenant_id AND r.source_kind = f.source_kind AND r.source_id = f.source_id
-        JOIN target a ON a.tenant_id = f.tenant_id AND a.target_id = f.target_id
+        FROM (
+            SELECT f.tenant_id, f.target_id, f.settles, r.source_kind, r.source_id, r.day
+            FROM followed f
+            FULL JOIN recent r
+                ON r.tenant_id = f.tenant_id AND r.source_kind = f.source_kind AND r.source_id = f.source_id
+            WHERE {both f.tenant_id r.tenant_id} AND CASE WHEN f.settles = 0 THEN false ELSE true END
+        ) f
+        FULL JOIN target a ON a.tenant_id = f.tenant_id AND a.target_id = f.target_id
         {flow a on a.issue_date}
-        WHERE f.settles <> 0
+        WHERE {both f.tenant_id a.tenant_id}
     )
     SELECT tenant_id, 'allocations' AS family, day, no_rate, sum(net) AS net,
            CASE WHEN no_rate IS NOT NULL THEN min(issue_date) END AS since, NULL::bigint AS documents, NULL::text[] AS lacking
@@ -111,7 +115,7 @@ CASH_REVENUE = statement(
         SELECT r.tenant_id, r.day,
                coalesce(array_agg(DISTINCT b.no_rate) FILTER (WHERE b.no_rate IS NOT NULL), '{}') AS lacking
         FROM recent r
-        LEFT JOIN brought b
+        FULL JOIN brought b
             ON b.tenant_id = r.tenant_id AND b.source_kind = r.source_kind AND b.source_id = r.source_id
         GROUP BY r.tenant_id, r.day, r.source_kind, r.source_id
     ) settled

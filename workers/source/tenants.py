@@ -37,14 +37,15 @@ TENANTS = Statement(
 # went: neither an allocation nor what is unapplied.
 LINKS_UNKNOWN = statement("""
     SELECT a.tenant_id FROM asked a
-    WHERE NOT EXISTS (SELECT FROM dashboard.allocation l WHERE l.tenant_id = a.tenant_id)
+    WHERE NOT EXISTS (SELECT FROM dashboard.allocation l WHERE l.tenant_id = a.tenant_id OFFSET 0)
         AND (EXISTS (SELECT FROM dashboard.payment AS p
-                     WHERE p.tenant_id = a.tenant_id AND p.status = 'succeeded' AND p.paid_on <= a.today)
+                     WHERE p.tenant_id = a.tenant_id AND p.status = 'succeeded' AND p.paid_on <= a.today OFFSET 0)
              OR EXISTS (SELECT FROM dashboard.invoice AS n
-                        WHERE n.tenant_id = a.tenant_id AND n.status = 'posted' AND n.kind = 'credit_note'))
+                        WHERE n.tenant_id = a.tenant_id AND n.status = 'posted' AND n.kind = 'credit_note' OFFSET 0))
         AND EXISTS (SELECT FROM dashboard.invoice AS i
-                    WHERE i.tenant_id = a.tenant_id AND i.status = 'posted' AND i.balance IS NOT NULL)
-        AND NOT EXISTS (SELECT FROM dashboard.payment AS p WHERE p.tenant_id = a.tenant_id AND p.unapplied IS NOT NULL)
+                    WHERE i.tenant_id = a.tenant_id AND i.status = 'posted' AND i.balance IS NOT NULL OFFSET 0)
+        AND NOT EXISTS (SELECT FROM dashboard.payment AS p
+                        WHERE p.tenant_id = a.tenant_id AND p.unapplied IS NOT NULL OFFSET 0)
 """)
 
 NO_CURRENCY = "XXX"

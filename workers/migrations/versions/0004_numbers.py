@@ -1,4 +1,4 @@
-"""What the numbers need to add up: references, what is unapplied, cash balances, and links followed to their end (SPEC 3, 4.6)."""
+"""What numbers need to add up: references, what is unapplied, cash balances, links followed to their end (SPEC 3, 4.6)."""
 
 from alembic import op
 
