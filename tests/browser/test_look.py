@@ -109,7 +109,9 @@ def test_days_and_times_are_the_tenants_wherever_the_viewer_is(visit: Open) -> N
 
 def test_money_without_a_rate_stands_beside_the_value_in_its_own_currency(visit: Open) -> None:
     card = visit("berlin").card("Pending Invoices")
-    expect(card.locator(".unconverted")).to_have_text(re.compile(r"^without CHF\s[\d,.]+ \(\d+ documents?\): no exchange rate$"))
+    expect(card.locator(".unconverted")).to_have_text(
+        re.compile(r"^without CHF\s[\d,.]+ \(\d+ documents?\): no exchange rate$")
+    )
     expect(card.locator(".amount")).to_have_text(re.compile(r"^€[\d,.]+$"))
 
 
