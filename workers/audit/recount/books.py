@@ -28,7 +28,7 @@ Row = Mapping[str, Any]
 class Books:
     """What counts of one tenant's rows at `now`: documents that are posted, payments and refunds that succeeded.
 
-    newest_of_template: the date of the newest document made from each template.
+    newest_of_template: the date of the newest document of its kind made from each template, by (kind, id).
     links_unknown: balances are given, but nothing tells what the money and the credit notes were used for.
     """
 
@@ -46,7 +46,7 @@ class Books:
     expenses: Sequence[Row]
     quotes: Sequence[Row]
     templates: Sequence[Row]
-    newest_of_template: Mapping[str, date]
+    newest_of_template: Mapping[tuple[str, str], date]
     rates: Sequence[Row]
     closes: Sequence[Row]
     thresholds: Sequence[Row]
@@ -137,13 +137,13 @@ def _links_unknown(
     return gives_balances and has_money and says_nothing
 
 
-def _newest_of_template(invoices: Iterable[Row], expenses: Iterable[Row]) -> dict[str, date]:
-    dated = [(row.get("recurring_id"), row["issue_date"]) for row in invoices]
-    dated += [(row.get("recurring_id"), row["expense_date"]) for row in expenses]
-    newest: dict[str, date] = {}
-    for recurring_id, day in dated:
+def _newest_of_template(invoices: Iterable[Row], expenses: Iterable[Row]) -> dict[tuple[str, str], date]:
+    dated = [("invoice", row.get("recurring_id"), row["issue_date"]) for row in invoices]
+    dated += [("expense", row.get("recurring_id"), row["expense_date"]) for row in expenses]
+    newest: dict[tuple[str, str], date] = {}
+    for kind, recurring_id, day in dated:
         if recurring_id is not None:
-            newest[recurring_id] = max(day, newest.get(recurring_id, day))
+            newest[kind, recurring_id] = max(day, newest.get((kind, recurring_id), day))
     return newest
 
 

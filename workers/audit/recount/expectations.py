@@ -82,7 +82,7 @@ def expected_from_template(desk: Desk, row: Row) -> Iterator[Posting]:
 
 def _coming(books: Books, row: Row) -> list[date]:
     """The days of the occurrences still to come, those of today on, within the forecast."""
-    newest = books.newest_of_template.get(row["recurring_id"])
+    newest = books.newest_of_template.get((row["kind"], row["recurring_id"]))
     waiting = [day for day in _occurrences(books, row) if newest is None or day > newest]
     missed = any(day < books.today for day in waiting)
     return [books.today] * missed + [day for day in waiting if day >= books.today]
