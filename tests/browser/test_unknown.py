@@ -10,7 +10,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Open, keep_screenshot, utc_today
+from tests import days
+from tests.browser.conftest import Open, keep_screenshot
 from tests.browser.stack import Stack
 from tests.rows import Rows, add_tenant
 
@@ -27,7 +28,7 @@ def new_tenant(stack: Stack, **columns: object) -> str:
 @pytest.fixture
 def foreign(stack: Stack) -> str:
     """USD books with tugriks in every block, and no rate for the tugrik."""
-    tenant_id, today = new_tenant(stack), utc_today()
+    tenant_id, today = new_tenant(stack), days.today()
     with stack.database() as db:
         rows = Rows(db, tenant_id)
         rows.client("c1", name="Late Client")
@@ -76,7 +77,7 @@ def test_what_has_no_rate_is_said_in_every_block(
 
 
 def test_balances_without_allocations_are_said_to_be_unknown(stack: Stack, visit: Open) -> None:
-    tenant_id, today = new_tenant(stack, basis="cash", cash_balance=1234, cash_balance_on=utc_today()), utc_today()
+    tenant_id, today = new_tenant(stack, basis="cash", cash_balance=1234, cash_balance_on=days.today()), days.today()
     with stack.database() as db:
         rows = Rows(db, tenant_id)
         rows.invoice(today - timedelta(days=30), 1000, balance=0)

@@ -199,7 +199,7 @@ def add(rows: Rows, business: Business, now: datetime) -> None:
         if business.gives == "rows":
             return dated(row)
         says = {"balance": row["balance"] or "100"} if business.gives == "balances" and "balance" in row else {}
-        silent = {column: None for column in ("balance", "unapplied") if column in row}
+        silent: dict[str, Any] = {column: None for column in ("balance", "unapplied") if column in row}
         return dated({**row, **silent, **says, "on": {}})
 
     rows.insert("tenant", dated(business.tenant))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from random import Random
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 from hypothesis import strategies as st
 
@@ -144,7 +144,7 @@ class Books:
 
     def payment(self) -> PaymentGroup:
         sign, (amount, no_rate) = self.sign(), self.money()
-        kind = "payment" if sign > 0 else "refund"
+        kind: Literal["payment", "refund"] = "payment" if sign > 0 else "refund"
         return PaymentGroup(day=self.day(), kind=kind, no_rate=no_rate, documents=1, amount=sign * amount)
 
     def expense(self) -> ExpenseGroup:
@@ -208,7 +208,7 @@ class Books:
     def quote(self) -> QuoteGroup:
         outcome, (amount, no_rate) = self.random.choice(["won", "lost", "open"]), self.money()
         return QuoteGroup(
-            window=None if outcome == "open" else self.random.choice(["recent", "current", "previous"]),  # type: ignore[arg-type]
+            window=None if outcome == "open" else self.random.choice(["recent", "current", "previous"]),
             outcome=outcome,  # type: ignore[arg-type]
             no_rate=no_rate,
             documents=1,
@@ -220,11 +220,11 @@ class Books:
     def template(self) -> Recurring:
         amount, no_rate = self.money()
         return Recurring(
-            kind=self.random.choice(["invoice", "expense"]),  # type: ignore[arg-type]
+            kind=self.random.choice(["invoice", "expense"]),
             currency=no_rate or self.base,
             amount=amount,
             base=None if no_rate else amount,
-            interval_unit=self.random.choice(["day", "week", "month", "year"]),  # type: ignore[arg-type]
+            interval_unit=self.random.choice(["day", "week", "month", "year"]),
             interval_count=self.random.randint(1, 5),
             next_on=ago(self.random.randint(-40, 40)),
             ends_on=self.random.choice([None, ago(self.random.randint(-30, 30))]),

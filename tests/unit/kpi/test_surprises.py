@@ -59,8 +59,7 @@ def test_buckets_that_did_not_sum() -> None:
     """EUR 33.35 at 1.10 is 36.685, booked as 36.69, three times: 110.07, not 110.06 (3 × 36.685 = 110.055)."""
     given = facts(
         open_invoices=tuple(
-            open_invoice("33.35", currency="EUR", base="36.69", bucket=bucket)  # type: ignore[arg-type]
-            for bucket in ("1-30", "31-60", "61-90")
+            open_invoice("33.35", currency="EUR", base="36.69", bucket=bucket) for bucket in ("1-30", "31-60", "61-90")
         ),
         # 10.0050 and 5.0040, each booked by itself
         invoices=(invoice(TODAY, "10.01"), invoice(ago(35), "33.35", no_rate="EUR")),
