@@ -310,6 +310,7 @@ def env() -> None:
     for name in (one.variable.name for one in VARIABLES):
         if known.get(name):
             print(f"export {name}={shlex.quote(known[name])}")
+    print(f"export PYTHONPATH={shlex.quote(str(ROOT))}")
     print(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')
 
 

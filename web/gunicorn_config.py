@@ -19,9 +19,6 @@ from gunicorn.config import Config
 from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
 
-# gunicorn reads this file before it puts the working directory on the path.
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from shared.errors import ConfigError
 from shared.logs import formatter
 from shared.settings import Settings

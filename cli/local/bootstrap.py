@@ -33,6 +33,8 @@ def main(arguments: list[str]) -> NoReturn:
         given = os.environ.get("DAYBOOK_VENV")
         python = Path(given).absolute() / "bin" / "python" if given else prepare(command)
         os.environ["PATH"] = f"{python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        # gunicorn and celery read our modules before they look into the working directory.
+        os.environ["PYTHONPATH"] = str(ROOT)
         os.chdir(ROOT)
         os.execv(python, [str(python), "-m", MODULES[command], *rest])  # noqa: S606
     except BootstrapFailed as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import requests
 from shared.pulse import PULSE_STALE_AFTER_S
 from tests.faults.conftest import Measured
 from tests.faults.watch import Watch
-from tests.servers import eventually
+from tests.servers import PROJECT, eventually
 from tests.stack import Stack
 from tests.tokens import bearer
 
@@ -32,7 +33,7 @@ class Clock:
     @property
     def env(self) -> dict[str, str]:
         """For the processes that shall live by it."""
-        return {"PYTHONPATH": str(JUMPING), "CLOCK_FILE": str(self._file)}
+        return {"PYTHONPATH": f"{JUMPING}{os.pathsep}{PROJECT}", "CLOCK_FILE": str(self._file)}
 
     def jump(self, seconds: int) -> None:
         """Stand so far from the true time from now on."""
