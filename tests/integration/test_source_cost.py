@@ -107,8 +107,8 @@ def reads_links(statement: str) -> bool:
 def test_a_long_history_costs_nothing_where_the_host_says_what_is_open_and_unapplied(db: Db, engine: Engine) -> None:
     fill(db, _HISTORY)
     facts = Source(engine).load(["old", "young"], now=NOON).facts
-    assert facts["old"].open_invoices == facts["young"].open_invoices
-    assert facts["old"].credits == facts["young"].credits
+    assert set(facts["old"].open_invoices) == set(facts["young"].open_invoices)
+    assert set(facts["old"].credits) == set(facts["young"].credits)
 
     # A tenant pays nothing for the history of another…
     old, young = plans(db, engine, "old"), plans(db, engine, "young")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -35,6 +35,7 @@ from workers.facts import (
     QuoteGroup,
     Recurring,
     SettlementGroup,
+    Tenant,
     TenantFacts,
 )
 from workers.source.activity import ACTIVITY
@@ -68,6 +69,12 @@ FAMILIES: tuple[tuple[Statement, Mapping[str, type[Any]]], ...] = (
     (RECURRING, {"recurring": Recurring}),
     (CLOSES, {"closes": Close}),
 )
+
+# Large statements that most tenants have no answer to are asked of batches only in which some have.
+ASKED_OF: Mapping[Statement, Callable[[Tenant], bool]] = {
+    CASH_REVENUE: lambda tenant: tenant.basis == "cash",
+    CASH_SINCE: lambda tenant: tenant.cash_balance is not None and tenant.cash_balance_on is not None,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +197,9 @@ def _facts(
     batch = replace(batch, links_unknown=read_links_unknown(batch))
     groups: dict[str, Groups] = {}
     for query, families in FAMILIES:
-        groups |= batch.groups(query, families)
+        concerns = ASKED_OF.get(query)
+        if concerns is None or any(map(concerns, batch.tenants.values())):
+            groups |= batch.groups(query, families)
     activity = batch.groups(ACTIVITY, {"activity": ClientActivity})["activity"]
     thresholds = read_thresholds(batch, default_thresholds)
     return {
