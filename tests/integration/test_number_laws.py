@@ -94,7 +94,7 @@ def assert_quotes_and_shares_agree(metrics: Body, overview: Body) -> None:
     for block in ("top_clients", "expense_categories"):
         shares = [row["share"] for row in overview[block] if row["share"] is not None]
         assert not (shares and overview["unconverted"][block])
-        assert all(0 < share <= 1 for share in shares)
+        assert all(0 <= share <= 1 for share in shares)
 
 
 @settings(
