@@ -24,10 +24,12 @@ Bodies = tuple[dict[str, Any], dict[str, Any]]
 
 @pytest.fixture
 def bodies(db: psycopg.Connection, engine: Engine) -> Bodies:
-    """Snapshot and overview of a tenant with one document in each of two currencies, as served."""
+    """Snapshot and overview of a tenant with invoices in two currencies, a cost and a quote, as served."""
     tenant = add_tenant(db)
-    tenant.invoice(TODAY, 100)
+    tenant.invoice(TODAY, 100, client_id="acme")
     tenant.invoice(TODAY, 100, currency="EUR")
+    tenant.expense(TODAY, 100, category="rent")
+    tenant.quote("sent", TODAY)
     board = dashboard(Source(engine).load(["t1"], now=NOON).facts["t1"], computed_at=NOON)
     return served(board.snapshot), served(board.overview)
 
@@ -60,6 +62,18 @@ def test_nothing_is_told_when_all_is_equal(engine: Engine, bodies: Bodies) -> No
         "overview.receivables.ageing.current.amount",
         "overview.receivables.by_currency.USD.amount",
         "overview.series.2026-03-11.revenue",
+        "overview.receivables.debtors.acme.overdue",
+        "overview.receivables.debtors.None.oldest_due",
+        "overview.top_clients.acme.revenue",
+        "overview.top_clients.acme.share",
+        "overview.opening_balance",
+        "overview.cash_forecast.2026-04-09.inflow",
+        "overview.cash_forecast.2026-04-09.cumulative",
+        "overview.quotes.open_amount",
+        "overview.quotes.lost",
+        "overview.expense_categories.rent.amount",
+        "overview.unconverted.series.EUR.amount",
+        "overview.unconverted.top_clients.EUR.documents",
     ],
 )
 def test_field_that_is_altered_or_missing_is_told(engine: Engine, bodies: Bodies, path: str) -> None:
@@ -80,6 +94,31 @@ def test_member_of_a_list_that_is_missing_or_added_is_told(engine: Engine, bodie
     assert told(engine, bodies) == ["snapshot.metrics.Client Activity", "overview.receivables.by_currency"]
 
 
+def test_rows_in_another_order_are_told(engine: Engine, bodies: Bodies) -> None:
+    bodies[1]["top_clients"].reverse()
+
+    assert told(engine, bodies) == ["overview.top_clients"]
+
+
+def test_currency_without_rate_that_is_not_named_is_told(engine: Engine, bodies: Bodies) -> None:
+    bodies[0]["data_issues"].clear()
+
+    assert told(engine, bodies) == ["snapshot.missing_rates.EUR"]
+
+
+def test_currency_named_without_need_is_told(engine: Engine, bodies: Bodies) -> None:
+    bodies[0]["data_issues"].append({"code": "missing_rate", "currency": "GBP", "since": TODAY.isoformat()})
+
+    assert told(engine, bodies) == ["snapshot.missing_rates"]
+
+
+def test_reason_that_does_not_name_the_currency_is_told(engine: Engine, bodies: Bodies) -> None:
+    components = {component["name"]: component for component in bodies[0]["score"]["components"]}
+    components["collections"]["reason"] = "No data."
+
+    assert told(engine, bodies) == ["snapshot.score.components.collections.lacking"]
+
+
 def test_alert_that_is_missing_is_told(engine: Engine, bodies: Bodies) -> None:
     bodies[0]["alerts"].clear()
 
@@ -96,6 +135,6 @@ def _find(bodies: Bodies, path: str) -> tuple[dict[str, Any], str]:
     first, *steps, field = path.split(".")
     found: Any = bodies[("snapshot", "overview").index(first)]
     for step in steps:
-        members = {next(iter(m.values())): m for m in found} if isinstance(found, list) else found
+        members = {str(next(iter(m.values()))): m for m in found} if isinstance(found, list) else found
         found = members[step]
     return found, field

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 
 from shared.snapshot import DataIssue
 from workers.facts import TenantFacts
 from workers.kpi.forecast import expected_days
+from workers.kpi.score_inputs import SCORED_DAYS
 
 Lack = tuple[str | None, date | None]
 
@@ -31,10 +32,15 @@ def missing_rates(facts: TenantFacts) -> tuple[DataIssue, ...]:
 
 
 def _flows(facts: TenantFacts) -> Iterator[Lack]:
-    """Of the windows that are shown. On cash basis an expense has no place before it is paid."""
+    """Of the windows that are shown. On cash basis an expense has no place before it is paid.
+
+    Money and expenses are shown as far back as the score looks; only revenue is compared with what was before.
+    """
+    first = facts.clock.today - timedelta(days=SCORED_DAYS)
     dated = facts.expenses if facts.tenant.basis == "accrual" else ()
-    for groups in (facts.invoices, facts.payments, dated, facts.paid_expenses):
-        yield from ((group.no_rate, group.day) for group in groups)
+    yield from ((group.no_rate, group.day) for group in facts.invoices)
+    for groups in (facts.payments, dated, facts.paid_expenses):
+        yield from ((group.no_rate, group.day) for group in groups if group.day >= first)
     yield from ((group.no_rate, group.since) for group in facts.allocations)
     yield from ((group.no_rate, group.since) for group in facts.cash_since)
     # Of the 90 days before, only the ratio of counts is shown.

@@ -129,10 +129,10 @@ def _clients(facts: TenantFacts) -> ScoreInput:
 
 def _unknown(*sides: Total) -> str | None:
     """Why the ratio of these sums cannot be told, in words; None when it can."""
-    if not all(side.known for side in sides):
-        return UNKNOWN_LINKS
     lacking = sorted({currency for side in sides for currency in side.lacking})
-    return _no_rate(lacking) if lacking else None
+    reasons = [] if all(side.known for side in sides) else [UNKNOWN_LINKS]
+    reasons += [_no_rate(lacking)] if lacking else []
+    return ", and ".join(reasons) or None
 
 
 def _no_rate(currencies: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from workers.source.batch import statement
 _EXPENSES = """
     SELECT a.tenant_id, e.{day} AS day, e.category, money.no_rate,
            count(*) AS documents,
-           count(*) FILTER (WHERE e.tax IS NULL OR abs(e.total) < abs(e.tax)) AS anomalies,
+           count(*) FILTER (WHERE e.tax IS NULL OR abs(e.total) < abs(e.tax) OR e.expense_date > a.today) AS anomalies,
            sum(round((coalesce(e.total, 'NaN') - coalesce(e.tax, 0)) * money.factor, money.places)) AS net,
            sum(round(coalesce(e.total, 'NaN') * money.factor, money.places)) AS gross
     FROM asked a

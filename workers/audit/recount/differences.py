@@ -28,9 +28,12 @@ def differences(expected: Expected, snapshot: Mapping[str, Any], overview: Mappi
     wanted = asdict(expected)
     wanted["performance_score"] = wanted["score"]["value"]
     served_alerts = sorted((alert["level"], alert["metric"]) for alert in snapshot["alerts"])
-    missing = {
-        issue["currency"]: issue["since"] for issue in snapshot["data_issues"] if issue["code"] == "missing_rate"
-    }
+    missing = [
+        {"currency": issue["currency"], "since": issue["since"]}
+        for issue in snapshot["data_issues"]
+        if issue["code"] == "missing_rate"
+    ]
+    wanted["missing_rates"] = {currency: {"since": since} for currency, since in expected.missing_rates.items()}
     long_form = {name: wanted.pop(name) for name in OVERVIEW}
     return [
         *_compare("snapshot", wanted, {**snapshot, "alerts": served_alerts, "missing_rates": missing}),

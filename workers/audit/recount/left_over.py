@@ -78,7 +78,9 @@ class Remains:
                 continue
             theirs, ours = self.rates.of_day(link.target["currency"], day), self.rates.of_flow(source, day)
             if theirs.value is None or ours.value is None:
-                lacks = lacks or (theirs if theirs.value is None else ours)
+                wanted = ours if ours.value is None else theirs
+                # One currency is named of several: by its code, so that it is always the same.
+                lacks = wanted if lacks is None else min(lacks, wanted, key=lambda rate: rate.currency)
             else:
                 in_other_currencies += link.taken * theirs.value / ours.value
         if lacks is None:
