@@ -21,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import psycopg
 import redis
@@ -135,6 +136,7 @@ class Postgres:
     process: subprocess.Popen[bytes] | None = None
 
     name = "postgres"
+    initdb_options: ClassVar[tuple[str, ...]] = ("--set=timezone=UTC",)
     stop_signal = signal.SIGINT  # fast shutdown: sessions are ended, data is flushed
 
     @property
@@ -217,7 +219,7 @@ class Postgres:
                 os.chown(path, owner, -1, follow_symlinks=False)
 
     def _initdb(self, directory: Path) -> None:
-        arguments = ["-U", "daybook", "--encoding=UTF8", "--no-locale", "--no-sync", "--set=timezone=UTC"]
+        arguments = ["-U", "daybook", "--encoding=UTF8", "--no-locale", "--no-sync", *self.initdb_options]
         with tempfile.NamedTemporaryFile("w", dir=directory.parent) as file:
             if self.password:
                 file.write(self.password)
