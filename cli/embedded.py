@@ -28,6 +28,7 @@ import redis
 
 from cli import processes
 from cli.local import write_private
+from workers.roles import Login
 
 START_TIMEOUT_S = 30.0
 # PostgreSQL's own words, in the C locale that we give it.
@@ -151,8 +152,10 @@ class Postgres:
     def account(self) -> Account:
         return unprivileged_account(self.bin_dir / "postgres", self.data_dir.parent)
 
-    def url(self, database: str = "postgres") -> str:
-        login = f"daybook:{self.password}" if self.password else "daybook"
+    def url(self, database: str = "postgres", role: Login | None = None) -> str:
+        """The address of a database for a role, by default the superuser."""
+        role = role or Login("daybook", self.password)
+        login = f"{role.name}:{role.password}" if role.password else role.name
         return f"postgresql://{login}@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
