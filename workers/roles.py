@@ -17,6 +17,9 @@ from sqlalchemy import Engine
 # What a host product fills, or replaces by views: workers only read it.
 CONTRACT = ("tenant", "client", "invoice", "payment", "allocation", "expense", "quote", "recurring", "fx_rate")
 
+# What a worker that looks for gaps in the capture asks; these only read the catalogue.
+_LOOKING = [sql.SQL("dashboard.contract_tables()"), sql.SQL("dashboard.columns_read(regclass)")]
+
 
 @dataclass(frozen=True, slots=True)
 class Login:
@@ -68,6 +71,7 @@ def _grant(connection: psycopg.Connection, worker: sql.Identifier, tables: list[
                 sql.Identifier(maker), worker
             )
         )
+    connection.execute(sql.SQL("GRANT EXECUTE ON FUNCTION {} TO {}").format(sql.SQL(", ").join(_LOOKING), worker))
     for table, own in tables:
         rights = sql.SQL("SELECT, INSERT, UPDATE, DELETE" if own else "SELECT")
         connection.execute(sql.SQL("GRANT {} ON {} TO {}").format(rights, sql.Identifier("dashboard", table), worker))
