@@ -127,7 +127,7 @@ _FOREIGN = """
     FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
     WHERE nspname = 'dashboard' AND relkind IN ('r', 'p') AND relowner::regrole::text <> quote_ident(%(owner)s::text)
     UNION ALL
-    SELECT format('ALTER FUNCTION %%s OWNER TO %%I', pg_proc.oid::regprocedure, %(owner)s::text)
+    SELECT format('ALTER ROUTINE %%s OWNER TO %%I', pg_proc.oid::regprocedure, %(owner)s::text)
     FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace
     WHERE nspname = 'dashboard' AND proowner::regrole::text <> quote_ident(%(owner)s::text)
     UNION ALL

@@ -276,21 +276,18 @@ COMMENT ON FUNCTION dashboard.untrack_changes IS
 """
 
 # Only the owner of the schema may call these, or put the trigger functions on a table. A trigger that is there runs for
-# every writer. dashboard.decision_date stays everybody''s: writers need it for an index of dashboard.quote.
-RIGHTS = """
-DO $$
-DECLARE
-    function regprocedure;
-BEGIN
-    FOR function IN
-        SELECT oid FROM pg_catalog.pg_proc
-        WHERE pronamespace = 'dashboard'::pg_catalog.regnamespace AND proname <> 'decision_date'
-    LOOP
-        EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', function);
-    END LOOP;
-END
-$$;
-"""
+# every writer.
+CLOSED = (
+    "see_change()",
+    "note_change()",
+    "contract_tables()",
+    "columns_of(regclass)",
+    "with_parts(regclass)",
+    "columns_read(regclass)",
+    "row_that_counts(regclass, text[])",
+    "track_changes(regclass, text, text[])",
+    "untrack_changes(regclass)",
+)
 
 # What is tracked already is tracked anew. On a table where we may no longer make triggers the old ones stay: they note
 # everyone until track_changes is called by someone who may.
@@ -324,8 +321,11 @@ def _functions_before() -> str:
 
 def upgrade() -> None:
     op.execute("DROP FUNCTION dashboard.track_changes, dashboard.untrack_changes")
-    for script in (NOTING, TRACKING, RIGHTS, TRACK_AGAIN):
-        op.execute(script)
+    op.execute(NOTING)
+    op.execute(TRACKING)
+    for function in CLOSED:
+        op.execute(f"REVOKE ALL ON FUNCTION dashboard.{function} FROM PUBLIC")
+    op.execute(TRACK_AGAIN)
 
 
 def downgrade() -> None:
@@ -336,11 +336,10 @@ def downgrade() -> None:
         FROM pg_catalog.pg_trigger
         WHERE tgname = 'dashboard_insert' AND tgfoid = 'dashboard.see_change'::pg_catalog.regproc;
         SELECT dashboard.untrack_changes(tgrelid) FROM tracked;
-        DROP FUNCTION dashboard.track_changes, dashboard.untrack_changes, dashboard.row_that_counts,
-            dashboard.columns_read, dashboard.columns_of, dashboard.with_parts, dashboard.contract_tables,
-            dashboard.see_change, dashboard.note_change;
         """
     )
+    for function in reversed(CLOSED):
+        op.execute(f"DROP FUNCTION dashboard.{function}")
     op.execute(_functions_before())
     op.execute(
         """
