@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 import psycopg
 import pytest
-from click.testing import CliRunner
 from sqlalchemy import Engine
 
-from cli.dash import dash
 from tests.conftest import Services
 from tests.rows import add_tenant
+from tests.servers import PROJECT
 from workers.capture import changes
 from workers.database import make_engine
 from workers.migrate import downgrade, migrate
@@ -65,21 +67,18 @@ def test_neither_role_is_mighty_and_nothing_in_the_schema_belongs_to_anyone_else
 
 
 def test_the_owner_stays_when_a_superuser_migrates_later(
-    superuser: Engine, db: psycopg.Connection, owner: psycopg.Connection
+    superuser: Engine, database_url: str, db: psycopg.Connection
 ) -> None:
     downgrade(superuser, "0003")
     migrate(superuser)
     assert db.execute("SELECT proowner::regrole::text FROM pg_proc WHERE proname = 'note_change'").fetchone() == (
         OWNER.name,
     )
-    downgrade(make_engine_of(owner), "0002")
-    migrate(make_engine_of(owner))
+    engine = make_engine(as_role(database_url, OWNER))
+    downgrade(engine, "0002")
+    migrate(engine)
+    engine.dispose()
     assert db.execute("SELECT has_table_privilege('daybook_worker', 'dashboard.alert', 'INSERT')").fetchone() == (True,)
-
-
-def make_engine_of(connection: psycopg.Connection) -> Engine:
-    info = connection.info
-    return make_engine(f"postgresql://{info.user}@{info.host}:{info.port}/{info.dbname}")
 
 
 def test_a_worker_reads_the_contract_and_writes_only_what_is_daybooks_own(
@@ -132,19 +131,13 @@ def test_the_owner_tracks_a_table_that_is_the_hosts_again_and_again(
     assert changes.due_tenants(db, 10) == []
 
 
-def test_the_command_makes_the_roles(
-    database_url: str, db: psycopg.Connection, services: Services, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    monkeypatch.setenv("REDIS_URL", services.redis_url)
+def test_the_command_makes_the_roles(database_url: str, db: psycopg.Connection, services: Services) -> None:
     name = f"worker_{uuid.uuid4().hex}"
-    done = CliRunner().invoke(
-        dash,
-        ["migrate", "--owner", OWNER.name, "--worker", name],
-        env={"DASHBOARD_WORKER_PASSWORD": "s3cret'"},
-        catch_exceptions=False,
-    )
-    assert done.exit_code == 0, done.output
+    given = {"DATABASE_URL": database_url, "REDIS_URL": services.redis_url, "DASHBOARD_WORKER_PASSWORD": "s3cret'"}
+    subprocess.run(
+        [sys.executable, "-m", "cli.dash", "migrate", "--owner", OWNER.name, "--worker", name],
+        cwd=PROJECT, env={**os.environ, **given}, check=True, timeout=60,
+    )  # fmt: skip
     try:
         stored = db.execute("SELECT rolpassword FROM pg_authid WHERE rolname = %s", [name]).fetchone()
         assert stored is not None
