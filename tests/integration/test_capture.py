@@ -189,6 +189,19 @@ def test_views_over_views_are_followed(shop: psycopg.Connection) -> None:
     assert noted(shop) == ["7"]
 
 
+def test_odd_names_of_tables_and_columns_are_only_names(shop: psycopg.Connection) -> None:
+    shop.execute(
+        """CREATE TABLE shop."or'der %s\\" ("Fir'm %I" text, "chan%%ge\\" text, changed_row text, updated_at date)"""
+    )
+    shop.execute("""INSERT INTO shop."or'der %s\\" VALUES ('one', 'a', 'b')""")
+    shop.execute("""SELECT dashboard.track_changes('shop."or''der %s\\"', 'Fir''m %I')""")
+    for column, expected in (("updated_at", []), ("changed_row", ["one"]), ('"chan%%ge\\"', ["one"])):
+        shop.execute(f"""UPDATE shop."or'der %s\\" SET {column} = '2026-03-10'""")
+        assert noted(shop) == expected
+    assert details(shop) == {}
+    shop.execute("""SELECT dashboard.untrack_changes('shop."or''der %s\\"')""")
+
+
 def test_merge_and_copy_and_upserts_are_noted(shop: psycopg.Connection) -> None:
     track(shop, "shop.bills", "company_id")
     with shop.cursor() as cursor, cursor.copy("COPY shop.bills (id, company_id, total) FROM STDIN") as copy:

@@ -136,7 +136,8 @@ DECLARE
     whole CONSTANT text := 'ROW(changed_row.*)::text';
     found record;
     counting text[] := watched;
-    still_so text := 'true';
+    still_so text;
+    counted text;
 BEGIN
     IF watched IS NULL THEN
         found := dashboard.columns_read(tracked);
@@ -150,25 +151,26 @@ BEGIN
                 found.views, 'dashboard'::regnamespace::oid, dashboard.contract_tables(), found.mapping);
         ELSIF 'updated_at' = ANY (dashboard.columns_of(tracked)) THEN
             counting := dashboard.columns_of(tracked);
-            still_so := format(
-                'ARRAY(SELECT attname::text FROM pg_catalog.pg_attribute
-                       WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped ORDER BY attname) = %L::text[]',
-                tracked::oid, counting);
+            IF (SELECT relnamespace FROM pg_class WHERE oid = tracked) <> 'dashboard'::regnamespace THEN
+                still_so := format(
+                    'ARRAY(SELECT attname::text FROM pg_catalog.pg_attribute
+                           WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped ORDER BY attname) = %L::text[]',
+                    tracked::oid, counting);
+            END IF;
         ELSE
             RETURN whole;
         END IF;
         counting := array_remove(counting, 'updated_at');
     END IF;
-    RETURN (
-        SELECT format('CASE WHEN %s THEN ROW(%s)::text ELSE %s END',
-                      still_so, string_agg(format('changed_row.%I', name), ', '), whole)
-        FROM unnest(counting) AS name
-    );
+    SELECT format('ROW(%s)::text', string_agg(format('changed_row.%I', name), ', ')) INTO counted
+    FROM unnest(counting) AS name;
+    RETURN coalesce('CASE WHEN ' || still_so || ' THEN ' || counted || ' ELSE ' || whole || ' END', counted);
 END
 $$;
 COMMENT ON FUNCTION dashboard.row_that_counts IS
     'SQL for the text of what counts in a row changed_row: the watched columns, else those that the views of the contract '
-    'use for as long as these views are what they are, else all but updated_at for as long as no column comes or goes.';
+    'use for as long as these views are what they are, else all but updated_at for as long as no column comes or goes (a '
+    'migration that gives one to a table of the contract tracks that again).';
 
 CREATE FUNCTION dashboard.track_changes(
     tracked regclass, tenant_expression pg_catalog.text, columns pg_catalog.text[] DEFAULT NULL
