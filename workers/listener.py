@@ -30,7 +30,7 @@ from workers.app import app, settings
 from workers.capture import changes
 from workers.capture.batches import Batches
 from workers.capture.throttle import QUEUED_S, Throttle
-from workers.database import STATEMENT_TIMEOUT_MS, dsn
+from workers.database import ISOLATION, STATEMENT_TIMEOUT_MS, dsn
 
 log = structlog.get_logger()
 
@@ -91,7 +91,7 @@ class Listener:
             connect_timeout=5,
             application_name="daybook listener",
             prepare_threshold=None,
-            options=f"-c statement_timeout={STATEMENT_TIMEOUT_MS}",
+            options=f"{ISOLATION} -c statement_timeout={STATEMENT_TIMEOUT_MS}",
             keepalives_idle=5,
             keepalives_interval=2,
             keepalives_count=2,
