@@ -202,6 +202,21 @@ def test_odd_names_of_tables_and_columns_are_only_names(shop: psycopg.Connection
     shop.execute("""SELECT dashboard.untrack_changes('shop."or''der %s\\"')""")
 
 
+def test_a_virtual_column_makes_everyone_due_and_that_is_said(shop: psycopg.Connection) -> None:
+    shop.execute(
+        "CREATE TABLE shop.taxed (firm text, total numeric, tax numeric GENERATED ALWAYS AS (total * 0.19) VIRTUAL)"
+    )
+    shop.execute("INSERT INTO shop.taxed VALUES ('one', 10)")
+    track(shop, "shop.taxed", "firm")
+    shop.execute("UPDATE shop.taxed SET total = 20")
+    assert noted(shop) == ["*"]
+    assert details(shop)["shop.taxed"].startswith("tax is a virtual generated column")
+    track(shop, "shop.taxed", "firm", "total")
+    shop.execute("UPDATE shop.taxed SET total = 30")
+    assert noted(shop) == ["one"]
+    assert details(shop) == {}
+
+
 def test_merge_and_copy_and_upserts_are_noted(shop: psycopg.Connection) -> None:
     track(shop, "shop.bills", "company_id")
     with shop.cursor() as cursor, cursor.copy("COPY shop.bills (id, company_id, total) FROM STDIN") as copy:

@@ -17,6 +17,7 @@ from tests.conftest import Services
 from tests.rows import add_tenant
 from tests.servers import PROJECT
 from workers.capture import changes
+from workers.capture.gaps import capture_gaps
 from workers.database import make_engine
 from workers.migrate import downgrade, migrate
 from workers.roles import Login
@@ -103,6 +104,13 @@ def test_a_worker_reads_the_contract_and_writes_only_what_is_daybooks_own(
     ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             worker.execute(attempt)
+
+
+def test_owner_and_worker_find_nothing_missing_in_what_they_set_up(
+    owner: psycopg.Connection, worker: psycopg.Connection
+) -> None:
+    assert capture_gaps(owner) == []
+    assert capture_gaps(worker) == []
 
 
 def test_a_view_in_the_place_of_a_table_can_be_read_at_once(

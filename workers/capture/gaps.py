@@ -28,6 +28,7 @@ def capture_gaps(connection: psycopg.Connection) -> list[Gap]:
         _untracked,
         _without_triggers,
         _not_found,
+        _virtual,
         _partitioned,
         _replicated,
         _columns,
@@ -101,6 +102,15 @@ def _not_found(connection: psycopg.Connection) -> Iterator[Gap]:
         except psycopg.Error as error:
             reason = str(error).partition("\n")[0]
             yield Gap(table=table, detail=f"{reason}: changes make everyone due", advice=_AGAIN)
+
+
+def _virtual(connection: psycopg.Connection) -> Iterator[Gap]:
+    for table, column in connection.execute(_VIRTUAL).fetchall():
+        yield Gap(
+            table=table,
+            detail=f"{column} is a virtual generated column, which triggers may not read: changes make everyone due",
+            advice=f"{_AGAIN}, naming a stored column for the tenant, and the stored columns that count",
+        )
 
 
 def _partitioned(connection: psycopg.Connection) -> Iterator[Gap]:
@@ -185,6 +195,15 @@ _QUESTIONS = f"""
     SELECT DISTINCT ON (tgrelid) tgrelid::regclass::text,
            convert_from(decode(arguments[1], 'escape'), getdatabaseencoding())
     FROM ours WHERE function = 'dashboard.see_change' AND tgname = 'dashboard_update' ORDER BY tgrelid
+"""  # noqa: S608
+
+_VIRTUAL = f"""
+    WITH {_OURS}
+    SELECT DISTINCT ON (tgrelid) tgrelid::regclass::text, attname::text
+    FROM ours JOIN pg_attribute ON attrelid = tgrelid AND attgenerated = 'v' AND NOT attisdropped
+    WHERE position('changed_row.*' IN arguments[1]) > 0
+        OR position('changed_row.' || quote_ident(attname) IN arguments[1]) > 0
+    ORDER BY tgrelid, attnum
 """  # noqa: S608
 
 _PARTITIONED = f"""
