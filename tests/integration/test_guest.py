@@ -16,6 +16,8 @@ from psycopg import IsolationLevel
 from cli.embedded import Postgres
 from tests.postgres import server, versions
 from tests.rows import add_tenant
+from tests.servers import eventually
+from workers.capture.gaps import capture_gaps
 from workers.database import make_engine
 from workers.migrate import migrate
 
@@ -265,3 +267,36 @@ def test_capture_takes_no_transaction_ids_of_its_own(host: psycopg.Connection) -
             FROM billing.orders LIMIT 1"""
         ).fetchone() or (0, 0)
     assert after - before <= 1
+
+
+@pytest.fixture
+def replicated(host: psycopg.Connection, postgres: Postgres) -> Iterator[psycopg.Connection]:
+    """Another database, whose table billing.orders is replicated into the host's."""
+    name, here = f"source_{uuid.uuid4().hex}", host.info
+    host.execute(f"CREATE DATABASE {name}")
+    with psycopg.connect(postgres.url(name), autocommit=True) as source:
+        source.execute("CREATE SCHEMA billing; CREATE TABLE billing.orders (company_id text, amount integer)")
+        source.execute("CREATE PUBLICATION all_orders FOR TABLE billing.orders")
+        # Made apart: on one server the subscription would wait for its own transaction to make it.
+        source.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", [name])
+        host.execute(
+            f"""CREATE SUBSCRIPTION {name} CONNECTION 'host={here.host} port={here.port} user=daybook dbname={name}'
+            PUBLICATION all_orders WITH (create_slot = false, copy_data = false)"""
+        )
+        yield source
+        host.execute(f"ALTER SUBSCRIPTION {name} DISABLE")
+        host.execute(f"ALTER SUBSCRIPTION {name} SET (slot_name = NONE)")
+        host.execute(f"DROP SUBSCRIPTION {name}")
+
+
+def test_rows_that_are_replicated_arrive_and_are_said_to_go_unseen(
+    host: psycopg.Connection, replicated: psycopg.Connection
+) -> None:
+    replicated.execute("INSERT INTO billing.orders VALUES ('one', 1)")
+    eventually(lambda: host.execute("SELECT company_id FROM billing.orders").fetchall(), within_s=30)
+    found = {gap.table: gap.detail for gap in capture_gaps(host)}
+    assert "subscription" in found["billing.orders"]
+    said: list[str] = []
+    host.add_notice_handler(lambda notice: said.append(notice.message_primary or ""))
+    host.execute("SELECT dashboard.track_changes('billing.orders', 'company_id')")
+    assert any("subscription" in message for message in said)

@@ -243,6 +243,10 @@ BEGIN
         RAISE NOTICE 'rows that come or go with a partition of % (ATTACH, DETACH, DROP), and what is written straight into '
             'one made after this, are not noted: track it again then, and run bin/dash recalculate --all', tracked;
     END IF;
+    IF EXISTS (SELECT FROM pg_subscription_rel WHERE srrelid IN (SELECT dashboard.with_parts(tracked))) THEN
+        RAISE NOTICE 'rows that a subscription brings into % are not noted: PostgreSQL fires only triggers of rows for them',
+            tracked;
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION dashboard.track_changes IS
