@@ -31,6 +31,11 @@ ONE = """
     INSERT INTO dashboard.payment (tenant_id, payment_id, status, paid_on, currency, amount)
     VALUES (%s, %s, 'succeeded', '2026-03-10', 'USD', 10)
 """
+EXPENSES = """
+    INSERT INTO dashboard.expense (tenant_id, expense_id, status, expense_date, currency, total, tax)
+    SELECT 't' || n % 100, n::text, 'posted', date '2026-01-01' + n % 300, 'USD', n % 5000, 0
+    FROM generate_series(1, {rows}) AS n
+"""
 
 
 def bulk_insert(db: psycopg.Connection, rows: int) -> None:
@@ -53,12 +58,17 @@ def single_rows(db: psycopg.Connection, rows: int) -> None:
         db.execute(ONE, [f"t{n % 100}", str(n)])
 
 
+def bulk_update(db: psycopg.Connection, rows: int) -> None:
+    db.execute("UPDATE dashboard.expense SET total = total + 1 WHERE expense_id::integer <= %s", [rows // 5])
+
+
 def timed(
     db: psycopg.Connection, load: Callable[[psycopg.Connection, int], None], rows: int, *, tracked: bool
 ) -> float:
-    """Seconds of one load into empty tables, committed as the host would."""
-    for table in ("invoice", "payment"):
-        db.execute(f"TRUNCATE dashboard.{table}".encode())
+    """Seconds of one load into empty tables (updates: of expenses), committed as the host would."""
+    for table in ("invoice", "payment", "expense"):
+        if table != "expense":
+            db.execute(f"TRUNCATE dashboard.{table}".encode())
         call = (
             f"track_changes('dashboard.{table}', 'tenant_id')" if tracked else f"untrack_changes('dashboard.{table}')"
         )
@@ -88,7 +98,8 @@ def main() -> None:
             migrate(engine)
             engine.dispose()
             with psycopg.connect(server.url(), autocommit=True) as db:
-                for load in (bulk_insert, copy_rows, single_rows):
+                db.execute(EXPENSES.format(rows=options.rows // 5).encode())
+                for load in (bulk_insert, copy_rows, single_rows, bulk_update):
                     report(db, load, options.rows, options.pairs)
         finally:
             server.stop()

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+import psycopg
 import redis
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 import workers
@@ -26,6 +27,7 @@ from shared.keys import Keys
 from shared.pulse import PULSE_STALE_AFTER_S, Pulse
 from shared.redis_client import connect
 from shared.settings import Role, Settings
+from workers.capture.gaps import capture_gaps
 from workers.database import make_engine
 from workers.source.columns import losses, missing_columns
 
@@ -214,8 +216,22 @@ def _database(settings: Settings) -> Iterator[Check]:
                         detail=f"no {column}: {lost}",
                         advice="add it to the view, if there is such a thing",
                     )
+            if revision == newest:
+                yield from _capture(engine)
     finally:
         engine.dispose()
+
+
+def _capture(engine: Engine) -> Iterator[Check]:
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)  # noqa: S101 (for the type checker: the engine's driver)
+        gaps = capture_gaps(driver)
+    if not gaps:
+        yield Check(name="change capture", status="ok", detail="every table that is read is tracked")
+    for gap in gaps:
+        status: Status = "fail" if gap.lossy else "warn"
+        yield Check(name="change capture", status=status, detail=f"{gap.table}: {gap.detail}", advice=gap.advice)
 
 
 def _newest_revision() -> str | None:

@@ -41,6 +41,7 @@ from tests.servers import PROJECT, eventually, inherited_environment
 from tests.tokens import SECRET, bearer
 from workers.database import make_engine
 from workers.migrate import migrate
+from workers.roles import Login
 
 READY_WITHIN_S = 40.0
 # What a crash of the server may lose is not what is tested here, so only the machine's crash is left out.
@@ -92,7 +93,7 @@ class Stack:
                 service.spawn()
             for service in (self.postgres, self.valkey):
                 service.wait()
-            migrate(self.engine)
+            migrate(self.engine, owner=Login("daybook_owner"), worker=Login("daybook_worker"))
             self.fill(self.engine)
             for name in self.procfile:
                 self.start(name)
@@ -142,7 +143,7 @@ class Stack:
         variables = {
             **inherited_environment(),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "DATABASE_URL": self.database_url,
+            "DATABASE_URL": self.postgres.url(role=Login("daybook_worker")),
             "REDIS_URL": self.redis_url or self.valkey.url(),
             "JWT_SECRET_KEY": SECRET,
             "PORT": str(self.port),
@@ -231,7 +232,7 @@ class Stack:
 
     @property
     def database_url(self) -> str:
-        """PostgreSQL, as the processes are told."""
+        """PostgreSQL, as the host's superuser sees it; the processes are told another role."""
         return self.postgres.url()
 
     @cached_property

@@ -11,6 +11,8 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 
 STATEMENT_TIMEOUT_MS = 15_000
+# Whatever the database's default is: as SERIALIZABLE ones our transactions would make the host's fail.
+ISOLATION = r"-c default_transaction_isolation=read\ committed"
 CONNECT_TIMEOUT_S = 5
 # Plans are kept with their connection: one made while a table was small is used no longer than this.
 CONNECTION_LIFE_S = 300
@@ -22,7 +24,7 @@ def database_url(url: str) -> URL:
 
 
 def dsn(url: str) -> str:
-    """The address as psycopg itself takes it, for the one connection that LISTENs."""
+    """The address as psycopg itself takes it, for the listener's one connection."""
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
@@ -45,7 +47,7 @@ def make_engine(url: str, *, pool_size: int = 2) -> Engine:
             "connect_timeout": CONNECT_TIMEOUT_S,
             "prepare_threshold": None,
             "application_name": "daybook",
-            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC -c jit=off"
+            "options": f"{ISOLATION} -c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC -c jit=off"
             " -c plan_cache_mode=force_generic_plan -c enable_sort=off",
             "keepalives_idle": 10,
             "keepalives_interval": 5,

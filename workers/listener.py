@@ -1,7 +1,8 @@
 """The change listener, a process of its own: finds due tenants and queues their recalculation.
 
-LISTEN gives speed, a poll gives certainty; what is due stands in PostgreSQL until it is computed, so this process may be
-killed at any moment, and several may run. Once a second it also beats on the notices channel.
+It looks many times a second: a NOTIFY in the writers' transactions would forbid them two-phase commits. What is due stands in
+PostgreSQL until it is computed, so this process may be killed at any moment, and several may run. Once a second it also
+beats on the notices channel.
 """
 
 from __future__ import annotations
@@ -29,13 +30,17 @@ from workers.app import app, settings
 from workers.capture import changes
 from workers.capture.batches import Batches
 from workers.capture.throttle import QUEUED_S, Throttle
-from workers.database import STATEMENT_TIMEOUT_MS, dsn
+from workers.database import ISOLATION, STATEMENT_TIMEOUT_MS, dsn
 
 log = structlog.get_logger()
 
-IDLE_POLL_S = 0.25
-# While anything waits the writers do not wake us (see the migration), so we look again by ourselves.
+# How soon we look again: while nothing waits, and while something does.
+IDLE_POLL_S = 0.01
 BUSY_POLL_S = 0.005
+# Looking for what is not there costs more while somebody's long transaction keeps settled changes from being cleared away:
+# then we look more seldom, and so no more than a tenth of the time.
+LOOK_SHARE = 9
+LONGEST_POLL_S = 0.25
 BEAT_S = 1.0
 # More than this waits its turn in PostgreSQL, where it costs nothing, rather than in the queue.
 MOST_AT_ONCE = 2000
@@ -44,7 +49,7 @@ HUNG_S = 10.0
 
 
 class Listener:
-    """One pass: roll the days, see what is due, claim it, queue it."""
+    """Looks for what is due, claims it, queues it; each second it rolls the days and beats."""
 
     def __init__(self, database_url: str, client: redis.Redis, keys: Keys, celery: Celery) -> None:
         self._database_url = database_url
@@ -86,7 +91,7 @@ class Listener:
             connect_timeout=5,
             application_name="daybook listener",
             prepare_threshold=None,
-            options=f"-c statement_timeout={STATEMENT_TIMEOUT_MS}",
+            options=f"{ISOLATION} -c statement_timeout={STATEMENT_TIMEOUT_MS}",
             keepalives_idle=5,
             keepalives_interval=2,
             keepalives_count=2,
@@ -94,23 +99,22 @@ class Listener:
         )
 
     def _listen(self, connection: psycopg.Connection) -> None:
-        connection.execute(f"LISTEN {changes.CHANNEL}")
         while not self.stopping.is_set():
+            self._beat_each_second(connection)
             started = time.monotonic()
             waiting = self.step(connection)
-            # A long queue is expensive to look at: never spend more than half of the time on looking.
-            pause = max(BUSY_POLL_S, time.monotonic() - started) if waiting else IDLE_POLL_S
-            for _ in connection.notifies(timeout=pause, stop_after=1):
-                pass
+            took_s = time.monotonic() - started
+            # A long queue is expensive to look at, too: never spend more than half of the time on looking.
+            pause_s = (
+                max(BUSY_POLL_S, took_s) if waiting else min(max(IDLE_POLL_S, LOOK_SHARE * took_s), LONGEST_POLL_S)
+            )
+            self.stopping.wait(pause_s)
 
     def step(self, connection: psycopg.Connection) -> bool:
         """One pass; true while anything is waiting for a worker or for its turn."""
         self._last_step = time.monotonic()
-        if time.monotonic() >= self._next_beat:
-            self._next_beat = time.monotonic() + BEAT_S
-            if rolled := changes.roll_days(connection, datetime.now(UTC)):
-                log.info("local_day_rolled", tenants=rolled)
-            self._beat()
+        if changes.oldest(connection) is None:
+            return False
         due = changes.due_tenants(connection, MOST_AT_ONCE)
         if changes.EVERYONE in due:
             changes.expand_everyone(connection)
@@ -118,6 +122,14 @@ class Listener:
         if due:
             self._dispatch(due)
         return bool(due)
+
+    def _beat_each_second(self, connection: psycopg.Connection) -> None:
+        if time.monotonic() < self._next_beat:
+            return
+        self._next_beat = time.monotonic() + BEAT_S
+        if rolled := changes.roll_days(connection, datetime.now(UTC)):
+            log.info("local_day_rolled", tenants=rolled)
+        self._beat()
 
     def _beat(self) -> None:
         now_ms = time.time_ns() // 1_000_000

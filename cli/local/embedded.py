@@ -21,12 +21,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import psycopg
 import redis
 
 from cli.local import processes
 from cli.local.state import write_private
+from workers.roles import Login
 
 START_TIMEOUT_S = 30.0
 # PostgreSQL's own words, in the C locale that we give it.
@@ -135,6 +137,7 @@ class Postgres:
     process: subprocess.Popen[bytes] | None = None
 
     name = "postgres"
+    initdb_options: ClassVar[tuple[str, ...]] = ("--set=timezone=UTC",)
     stop_signal = signal.SIGINT  # fast shutdown: sessions are ended, data is flushed
 
     @property
@@ -149,8 +152,10 @@ class Postgres:
     def account(self) -> Account:
         return unprivileged_account(self.bin_dir / "postgres", self.data_dir.parent)
 
-    def url(self, database: str = "postgres") -> str:
-        login = f"daybook:{self.password}" if self.password else "daybook"
+    def url(self, database: str = "postgres", role: Login | None = None) -> str:
+        """The address of a database for a role, by default the superuser."""
+        role = role or Login("daybook", self.password)
+        login = f"{role.name}:{role.password}" if role.password else role.name
         return f"postgresql://{login}@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
@@ -219,7 +224,7 @@ class Postgres:
                 os.chown(path, owner, -1, follow_symlinks=False)
 
     def _initdb(self, directory: Path) -> None:
-        arguments = ["-U", "daybook", "--encoding=UTF8", "--no-locale", "--no-sync", "--set=timezone=UTC"]
+        arguments = ["-U", "daybook", "--encoding=UTF8", "--no-locale", "--no-sync", *self.initdb_options]
         with tempfile.NamedTemporaryFile("w", dir=directory.parent) as file:
             if self.password:
                 file.write(self.password)

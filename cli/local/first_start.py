@@ -29,9 +29,13 @@ def prepare_database(plan: Plan) -> Prepared:
     """Bring the schema up to date and load the demo into an empty database."""
     if plan.postgres is not None:
         _create_database(plan.postgres)
-    engine = make_engine(plan.settings.database_url or "")
+        superuser = make_engine(plan.postgres.url(DATABASE))
+        migrate(superuser, owner=plan.owner, worker=plan.worker)
+        superuser.dispose()
+    engine = make_engine(plan.owner_url)
     try:
-        migrate(engine)
+        if plan.postgres is None:
+            migrate(engine)
         if not plan.demo:
             return Prepared(tenants=(), fresh=False)
         known = _tenants(engine)

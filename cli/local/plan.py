@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cli.local.embedded import Postgres, Valkey, free_port
 from cli.local.state import Local
 from shared.errors import ConfigError
 from shared.settings import Role, Settings
+from workers.roles import Login
 
 DATABASE = "daybook"
+OWNER = "daybook_owner"
+WORKER = "daybook_worker"
 # Hexadecimal digits: 96 bits, and still an address that fits a line.
 PASSWORD_LENGTH = 24
 _JWT_KEYS = ("JWT_SECRET_KEY", "JWT_PUBLIC_KEY", "JWT_JWKS_URL")
@@ -21,10 +24,17 @@ _JWT_KEYS = ("JWT_SECRET_KEY", "JWT_PUBLIC_KEY", "JWT_JWKS_URL")
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What to start. `variables` is the whole environment of the processes; `demo`: demo tenants and their tokens."""
+    """What to start. `variables` is the whole environment of the processes; `demo`: demo tenants and their tokens.
+
+    owner_url: the database as whoever plays the host product and types commands sees it. With the embedded one that is its
+    owner, while the processes are only workers; roles of other databases are their operators'.
+    """
 
     variables: dict[str, str]
     settings: Settings
+    owner_url: str = field(repr=False)
+    owner: Login | None
+    worker: Login | None
     postgres: Postgres | None
     valkey: Valkey | None
     demo: bool
@@ -48,10 +58,13 @@ def make_plan(given: Mapping[str, str], local: Local) -> Plan:
         variables.setdefault("PYTHONWARNINGS", "ignore:You're running the worker with superuser privileges:UserWarning")
     # Where prometheus_client shares counts between processes; it would make a directory in /tmp and leave it there.
     variables.setdefault("PROMETHEUS_MULTIPROC_DIR", str(local.metrics))
-    postgres = valkey = None
+    postgres = valkey = owner = worker = None
+    owner_url = variables.get("DATABASE_URL", "")
     if not variables.get("DATABASE_URL"):
         postgres = Postgres(local.postgres, free_port(), password=local.secret("postgres")[:PASSWORD_LENGTH])
-        variables["DATABASE_URL"] = postgres.url(DATABASE)
+        owner, worker = (Login(name, local.secret(name)[:PASSWORD_LENGTH]) for name in (OWNER, WORKER))
+        owner_url = postgres.url(DATABASE, owner)
+        variables["DATABASE_URL"] = postgres.url(DATABASE, worker)
     if not variables.get("REDIS_URL"):
         valkey = Valkey(local.valkey, free_port(), password=local.secret("valkey")[:PASSWORD_LENGTH])
         variables["REDIS_URL"] = valkey.url()
@@ -64,7 +77,16 @@ def make_plan(given: Mapping[str, str], local: Local) -> Plan:
     wanted = variables.get("DASHBOARD_DEMO") or ("1" if embedded else "0")
     variables["DASHBOARD_DEMO"] = wanted
     settings = _check(variables, demo_allowed=embedded)
-    return Plan(variables=variables, settings=settings, postgres=postgres, valkey=valkey, demo=settings.demo)
+    return Plan(
+        variables=variables,
+        settings=settings,
+        owner_url=owner_url,
+        owner=owner,
+        worker=worker,
+        postgres=postgres,
+        valkey=valkey,
+        demo=settings.demo,
+    )
 
 
 def _check(variables: Mapping[str, str], *, demo_allowed: bool) -> Settings:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import psycopg
 
@@ -86,9 +87,8 @@ def run(local: Local) -> None:
 
         def announce() -> None:
             show = bool(plan.embedded)
-            output.say(
-                announcement(plan.settings, prepared.tenants, show_secrets=show, took_s=time.monotonic() - began)
-            )
+            settings = replace(plan.settings, database_url=plan.owner_url)
+            output.say(announcement(settings, prepared.tenants, show_secrets=show, took_s=time.monotonic() - began))
 
         client = connect(plan.settings.redis_url, timeout_s=_REDIS_TIMEOUT_S)
         reader = SnapshotReader(client, Keys(plan.settings.key_prefix))
@@ -155,7 +155,8 @@ def _processes(commands: dict[str, str], variables: dict[str, str]) -> Iterator[
 def _published(plan: Plan) -> dict[str, str]:
     names = ("DATABASE_URL", "REDIS_URL", "JWT_SECRET_KEY", "DASHBOARD_KEY_PREFIX", "DASHBOARD_DEMO")
     found = {name: plan.variables[name] for name in names if name in plan.variables}
-    return {**found, "HOST": plan.settings.host, "PORT": str(plan.settings.port)}
+    # Commands are the operator's: bin/dash migrates and loads the demo, which no worker may.
+    return {**found, "DATABASE_URL": plan.owner_url, "HOST": plan.settings.host, "PORT": str(plan.settings.port)}
 
 
 def _stopped(_signal: int, _frame: object) -> None:

@@ -78,21 +78,6 @@ def test_writers_of_one_tenant_do_not_wait_for_each_other(db: psycopg.Connection
     assert noted(db) == ["t1", "t1", "t1"]
 
 
-def test_listener_is_woken_by_the_first_change_and_not_by_those_that_wait_behind_it(
-    db: psycopg.Connection, database_url: str
-) -> None:
-    with psycopg.connect(database_url, autocommit=True) as listener:
-        listener.execute(f"LISTEN {changes.CHANNEL}")
-        add_tenant(db, "a")
-        assert len(list(listener.notifies(timeout=5, stop_after=1))) == 1
-        add_tenant(db, "b")
-        noted(db)
-        add_tenant(db, "c")
-        # Were "b" to wake it, there would be two before c's.
-        listener.execute("SELECT 1")
-        assert len(list(listener.notifies(timeout=0))) == 1
-
-
 def test_tables_of_a_host_product_behind_views_can_be_tracked_and_untracked(db: psycopg.Connection) -> None:
     db.execute("CREATE SCHEMA shop")
     db.execute('CREATE TABLE shop.bills (id uuid DEFAULT gen_random_uuid(), "Account Id" integer, total numeric)')

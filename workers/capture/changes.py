@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import psycopg
 
 EVERYONE = "*"
-CHANNEL = "dashboard_change"
 
 
 def due_tenants(connection: psycopg.Connection, limit: int) -> list[str]:

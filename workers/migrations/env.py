@@ -4,7 +4,9 @@ from alembic import context
 from sqlalchemy import text
 
 connection = context.config.attributes["connection"]
-connection.execute(text("CREATE SCHEMA IF NOT EXISTS dashboard"))
+# Asked first: CREATE SCHEMA needs its right even where IF NOT EXISTS finds that there is nothing to do.
+if not connection.execute(text("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'dashboard')")).scalar_one():
+    connection.execute(text("CREATE SCHEMA dashboard"))
 context.configure(connection=connection, version_table="schema_version", version_table_schema="dashboard")
 with context.begin_transaction():
     context.run_migrations()

@@ -28,7 +28,8 @@ def test_without_addresses_both_services_are_embedded_with_a_secret_of_the_clone
     assert [service.name for service in plan.embedded] == ["postgres", "valkey"]
     assert plan.demo
     assert plan.settings.jwt.secret_key == local.secret("jwt")
-    assert plan.variables["DATABASE_URL"].startswith("postgresql://daybook:")
+    assert plan.variables["DATABASE_URL"].startswith("postgresql://daybook_worker:")
+    assert plan.owner_url.startswith("postgresql://daybook_owner:")
 
 
 def test_the_secrets_of_a_clone_last_differ_by_purpose_and_are_private(local: Local, tmp_path: Path) -> None:
