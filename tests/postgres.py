@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -39,5 +41,5 @@ def versions() -> list[str]:
 
 def server(version: str, folder: Path) -> Postgres:
     """A server of that version with its data in `folder`, not started yet; its superuser is `daybook`."""
-    place = {"data_dir": folder / "postgres", "port": free_port(), "options": OPTIONS}
-    return Postgres(**place) if version == "embedded" else DebianPostgres(version=version, **place)
+    made: Callable[..., Postgres] = Postgres if version == "embedded" else partial(DebianPostgres, version=version)
+    return made(data_dir=folder / "postgres", port=free_port(), options=OPTIONS)
