@@ -534,6 +534,23 @@ def test_percent_of_what_is_known_in_part_is_none(db: Db, engine: Engine) -> Non
     assert (metrics[PROFIT].change, metrics[PROFIT].change_percent) == (70, None)
 
 
+@pytest.mark.parametrize(("percent", "unknown", "fires"), [(None, True, True), (50, True, False), (50, False, True)])
+def test_rise_of_unknown_size_reaches_no_threshold(
+    db: Db, engine: Engine, percent: int | None, unknown: bool, fires: bool
+) -> None:
+    tenant = add_tenant(db)
+    for ago in range(2, 28):
+        tenant.invoice(TODAY - ago * DAY, 100, balance=0)
+    tenant.invoice(TODAY, 300, balance=0)
+    tenant.invoice(YESTERDAY, 100, balance=0)
+    if unknown:
+        tenant.invoice(YESTERDAY, 1, balance=0, currency="GBP")
+    if percent is not None:
+        tenant.insert("threshold", {"rule": "revenue_growth", "value": percent})
+
+    assert (("success", REVENUE) in shown(engine, EVENING).alerts) is fires
+
+
 def test_currency_is_missed_from_the_first_day_that_needed_it(db: Db, engine: Engine) -> None:
     tenant = add_tenant(db)
     tenant.rate("GBP", TODAY - 40 * DAY, "1.3")
