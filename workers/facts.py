@@ -174,12 +174,16 @@ class CreditGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncomingGroup:
-    """Open invoices expected on one of the 30 days from today: on the day a payment names, else when due."""
+    """Open invoices expected on one of the 30 days from today: on the day a payment names, else when due.
+
+    again: how many of the documents an earlier one of these days has too, where an invoice comes in pieces.
+    """
 
     day: date
     no_rate: str | None
     documents: int
     amount: Decimal
+    again: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

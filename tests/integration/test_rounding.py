@@ -35,13 +35,16 @@ def test_an_exact_product_just_below_the_half_is_rounded_down(
     assert expected.metrics["Cash Flow"].value == Decimal(shown)
 
 
-def test_thirds_that_add_up_to_half_a_cent_are_rounded_up(db: psycopg.Connection[Any], engine: Engine) -> None:
+@pytest.mark.parametrize(("paid", "shown"), [("0.0150", "0.03"), ("0.0149", "0.00")])
+def test_a_third_that_is_half_a_cent_is_rounded_up_each_by_itself(
+    db: psycopg.Connection[Any], engine: Engine, paid: str, shown: str
+) -> None:
     rows = add_tenant(db, "t1", basis="cash")
-    # Three times 0.005 × 1/3: the division has no end, the sum is half a cent.
+    # Three times 0.015 × 1/3: the division has no end, each product is half a cent and becomes a whole one.
     for number in range(3):
         invoice = rows.invoice(NOW.date(), "3", tax="2", invoice_id=f"i{number}")
-        rows.payment(NOW.date(), "0.005", on={invoice: "0.005"})
+        rows.payment(NOW.date(), paid, on={invoice: paid})
 
     expected = agreed(engine, "t1", NOW)
 
-    assert expected.metrics["Daily Revenue"].value == Decimal("0.01")
+    assert expected.metrics["Daily Revenue"].value == Decimal(shown)

@@ -48,7 +48,7 @@ def forecast(facts: TenantFacts) -> Forecast:
         inflow={day: Total() for day in days}, outflow={day: Total() for day in days}, opening=_opening(facts)
     )
     for group in facts.incoming:
-        expected.inflow[group.day].add(group.amount, group.documents, no_rate=group.no_rate)
+        expected.inflow[group.day].add(group.amount, group.documents, no_rate=group.no_rate, again=group.again)
     _add_payables(facts, expected)
     for template in facts.recurring:
         side = expected.inflow if template.kind == "invoice" else expected.outflow

@@ -67,15 +67,20 @@ class Total:
     known: bool = True
     left_out: Leftovers = field(default_factory=Leftovers)
 
-    def add(self, amount: Decimal, documents: int, *, no_rate: str | None = None, anomalies: int = 0) -> None:
-        """Count documents; `amount` is in base units, or in the currency `no_rate`. Raises ValueError if no number."""
+    def add(
+        self, amount: Decimal, documents: int, *, no_rate: str | None = None, anomalies: int = 0, again: int = 0
+    ) -> None:
+        """Count documents; `amount` is in base units, or in the currency `no_rate`. Raises ValueError if no number.
+
+        again: how many of them are told as left out elsewhere already.
+        """
         self.documents += documents
         self.anomalies += anomalies
         if no_rate is None:
             self.amount += finite(amount)
             self.convertible += documents
         else:
-            self.left_out.add(no_rate, amount, documents)
+            self.left_out.add(no_rate, amount, documents - again)
 
     def add_balance(
         self, base: Decimal | None, amount: Decimal, currency: str, documents: int, anomalies: int = 0

@@ -44,7 +44,8 @@ SPARE = """
 
 CREDITS = """
     SELECT tenant_id, 'credits', client_id, NULL, NULL, currency, count(*), NULL::bigint, sum(sign * amount),
-           sum(sign * base), NULL::bigint, NULL::numeric, NULL::date, NULL::numeric, NULL::date, NULL, kind, lacks, min(since)
+           sum(sign * base), NULL::bigint, NULL::numeric, NULL::date, NULL::numeric, NULL::date, NULL, kind, lacks,
+           min(since), NULL::bigint
     FROM (
         SELECT a.tenant_id, coalesce(p.client_id, payer.client_id) AS client_id, p.kind, p.currency, own_money.amount,
                CASE p.kind WHEN 'refund' THEN -1 ELSE 1 END AS sign,

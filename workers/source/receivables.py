@@ -39,7 +39,8 @@ OPEN = """
 OPEN_INVOICES = """
     SELECT owed.tenant_id, 'open_invoices' AS family, owed.client_id, c.name, owed.bucket, owed.currency, owed.documents,
            owed.anomalies, owed.amount, owed.base, owed.issued_documents, owed.issued_base, owed.oldest_due, owed.largest,
-           NULL::date AS day, NULL::text AS no_rate, NULL::text AS kind, NULL::text AS lacks, NULL::date AS since
+           NULL::date AS day, NULL::text AS no_rate, NULL::text AS kind, NULL::text AS lacks, NULL::date AS since,
+           NULL::bigint AS again
     FROM (
         SELECT tenant_id, client_id, currency,
                CASE WHEN due_date >= today OR due_date IS NULL THEN 'current'
@@ -111,8 +112,12 @@ INCOMING = """
         WHERE s.complete IS NOT TRUE
     )
     SELECT tenant_id, 'incoming', NULL, NULL, NULL, NULL, count(DISTINCT invoice_id), NULL::bigint, sum(amount),
-           NULL::numeric, NULL::bigint, NULL::numeric, NULL::date, NULL::numeric, day, no_rate, NULL, NULL, NULL::date
-    FROM piece
-    WHERE day BETWEEN today AND today + 29
+           NULL::numeric, NULL::bigint, NULL::numeric, NULL::date, NULL::numeric, day, no_rate, NULL, NULL, NULL::date,
+           count(DISTINCT invoice_id) FILTER (WHERE first_day < day)
+    FROM (
+        SELECT *, min(day) OVER (PARTITION BY tenant_id, invoice_id) AS first_day
+        FROM piece
+        WHERE day BETWEEN today AND today + 29
+    ) coming
     GROUP BY tenant_id, day, no_rate)
 """

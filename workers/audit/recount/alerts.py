@@ -44,9 +44,15 @@ def _about_today(by_name: Mapping[str, Metric], begins: Mapping[str, Decimal | N
             yield ("critical" if level == "critical" else "warning"), metric
     earned = by_name[REVENUE]
     least = begins["revenue_growth"]
-    grown = least is None or earned.change_percent is None or earned.change_percent >= least
-    if earned.trend == "up" and earned.confidence >= SUCCESS_CONFIDENCE and grown:
+    if earned.trend == "up" and earned.confidence >= SUCCESS_CONFIDENCE and _has_grown(earned, least):
         yield "success", REVENUE
+
+
+def _has_grown(earned: Metric, least_percent: Decimal | None) -> bool:
+    """From nothing any rise is enough; a percentage that is not known for want of a rate is not known to be reached."""
+    if least_percent is None or not earned.previous:
+        return True
+    return earned.change_percent is not None and earned.change_percent >= least_percent
 
 
 def _about_what_is_owed(

@@ -44,14 +44,11 @@ class Remains:
         return self._after(links, row, row["issue_date"], Fraction(row["total"]) - paid_out)
 
     def pay_out_notes(self, notes: Sequence[Row]) -> None:
-        """Let refunds take what is left of the credit notes that they pay out, in the order of their dates."""
+        """Let refunds take what invoices leave of the credit notes that they pay out, in the order of their dates."""
         for note in notes:
-            refunds = self.links.refunds_of_note.get(note["invoice_id"], ())
-            left = Fraction(note["total"])
             set_off = NOTHING if note.get("balance") is not None else self._set_off(note)
-            for refund in refunds:
-                if note["issue_date"] <= refund.day:
-                    left, set_off = max(NOTHING, left - set_off), NOTHING
+            left = Fraction(note["total"]) - set_off
+            for refund in self.links.refunds_of_note.get(note["invoice_id"], ()):
                 taken = min(refund.asked, left)
                 left -= taken
                 refund.taken, refund.earned = taken, -taken
