@@ -39,5 +39,7 @@ def versions() -> list[str]:
 
 def server(version: str, folder: Path) -> Postgres:
     """A server of that version with its data in `folder`, not started yet; its superuser is `daybook`."""
-    place = {"data_dir": folder / "postgres", "port": free_port(), "options": OPTIONS}
-    return Postgres(**place) if version == "embedded" else DebianPostgres(version=version, **place)
+    data = folder / "postgres"
+    if version == "embedded":
+        return Postgres(data, free_port(), OPTIONS)
+    return DebianPostgres(data, free_port(), OPTIONS, version=version)
