@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -41,5 +39,7 @@ def versions() -> list[str]:
 
 def server(version: str, folder: Path) -> Postgres:
     """A server of that version with its data in `folder`, not started yet; its superuser is `daybook`."""
-    made: Callable[..., Postgres] = Postgres if version == "embedded" else partial(DebianPostgres, version=version)
-    return made(data_dir=folder / "postgres", port=free_port(), options=OPTIONS)
+    data = folder / "postgres"
+    if version == "embedded":
+        return Postgres(data, free_port(), OPTIONS)
+    return DebianPostgres(data, free_port(), OPTIONS, version=version)

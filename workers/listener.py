@@ -13,6 +13,7 @@ import os
 import signal
 import threading
 import time
+from collections import deque
 from datetime import UTC, datetime
 from types import FrameType
 
@@ -59,6 +60,7 @@ class Listener:
         self._throttle = Throttle(client, keys)
         self._batches = Batches()
         self._next_beat = 0.0
+        self._looks_s: deque[float] = deque(maxlen=10)
         self._last_step = time.monotonic()
         self.stopping = threading.Event()
 
@@ -104,11 +106,15 @@ class Listener:
             started = time.monotonic()
             waiting = self.step(connection)
             took_s = time.monotonic() - started
+            self.stopping.wait(self._pause_s(waiting, took_s))
+
+    def _pause_s(self, waiting: bool, took_s: float) -> float:
+        if waiting:
             # A long queue is expensive to look at, too: never spend more than half of the time on looking.
-            pause_s = (
-                max(BUSY_POLL_S, took_s) if waiting else min(max(IDLE_POLL_S, LOOK_SHARE * took_s), LONGEST_POLL_S)
-            )
-            self.stopping.wait(pause_s)
+            return max(BUSY_POLL_S, took_s)
+        # The fastest of the last looks: the others only say how busy the machine is.
+        self._looks_s.append(took_s)
+        return min(max(IDLE_POLL_S, LOOK_SHARE * min(self._looks_s)), LONGEST_POLL_S)
 
     def step(self, connection: psycopg.Connection) -> bool:
         """One pass; true while anything is waiting for a worker or for its turn."""

@@ -69,7 +69,7 @@ def host(guest_url: str) -> Iterator[psycopg.Connection]:
 
 
 @contextmanager
-def writing_as(role: str, url: str, **options: str) -> Iterator[psycopg.Connection]:
+def writing_as(role: str, url: str) -> Iterator[psycopg.Connection]:
     with psycopg.connect(url.replace("//daybook@", f"//{role}@"), autocommit=True) as connection:
         yield connection
 
