@@ -178,7 +178,8 @@ class Worker:
 
 def inherited_environment() -> dict[str, str]:
     """What processes of the product get of the test run's own environment: little, so that nothing else decides."""
-    return {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return {**inherited, "PYTHONPATH": str(PROJECT)}
 
 
 def _environment(redis_url: str, keys: Keys) -> dict[str, str]:
