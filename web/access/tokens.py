@@ -59,6 +59,7 @@ class Tokens:
         self._key = settings.secret_key or settings.public_key
         self._keys = KeySet(settings.jwks_url, settings.algorithms) if settings.jwks_url else None
         self._key_ids_allowed = settings.secret_key is None
+        self._tenant_claim = settings.tenant_claim
         algorithms = _bound(settings)
         app.config.update(
             JWT_ALGORITHM=algorithms[0],
@@ -74,6 +75,7 @@ class Tokens:
         header, claims = _opened(token)
         self._check_header(header)
         _check_types(claims)
+        tenant_id = _tenant(claims, self._tenant_claim)
         try:
             with self._app.app_context():
                 decode_token(token, allow_expired=True)
@@ -82,7 +84,7 @@ class Tokens:
         if claims["exp"] <= time.time():
             raise TokenExpired("The token has expired.")
         return Caller(
-            tenant_id=claims.get("tenant_id", claims["sub"]),
+            tenant_id=tenant_id,
             subject=claims["sub"],
             expires_at=float(claims["exp"]),
             token_id=claims.get("jti"),
@@ -151,11 +153,21 @@ def _check_types(claims: Mapping[str, Any]) -> None:
         raise TokenInvalid("The token's nbf is malformed.")
     if not _is_id(claims.get("sub")):
         raise TokenInvalid("The token's sub is missing or malformed.")
-    for name in ("tenant_id", "jti"):
-        if name in claims and not _is_id(claims[name]):
-            raise TokenInvalid(f"The token's {name} is malformed.")
+    if "jti" in claims and not _is_id(claims["jti"]):
+        raise TokenInvalid("The token's jti is malformed.")
     if claims.get("type", "access") != "access":
         raise TokenInvalid("Only access tokens are accepted here.")
+
+
+def _tenant(claims: Mapping[str, Any], named: str | None) -> str:
+    """The tenant, from the claim that the settings name and nothing else, or from tenant_id, else sub."""
+    name = named or ("tenant_id" if "tenant_id" in claims else "sub")
+    value = claims.get(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not _is_id(value):
+        raise TokenInvalid(f"The token's {name} is missing or malformed.")
+    return str(value)
 
 
 def _is_instant(value: Any) -> bool:

@@ -78,7 +78,9 @@ def test_a_caller_knows_when_the_token_expires() -> None:
         {"sub": "a" * 256},
         {"sub": "a\nb"},
         {"sub": "a\0b"},
-        {"tenant_id": 7},
+        {"tenant_id": True},
+        {"tenant_id": 7.0},
+        {"tenant_id": HUGE},
         {"tenant_id": ""},
         {"tenant_id": ["a"]},
         {"jti": 1},
@@ -91,6 +93,32 @@ def test_missing_and_malformed_claims_are_refused(claims: dict[str, Any]) -> Non
     with pytest.raises(TokenInvalid) as refused:
         tokens().verify(signed(GOOD_HEADER, spoiled))
     assert refused.value.code == "token_invalid"
+
+
+def test_a_tenant_may_be_a_whole_number() -> None:
+    assert tokens().verify(token("person", tenant_id=7)).tenant_id == "7"
+    named = tokens(tenant_claim="https://example.com/org")
+    caller = named.verify(signed(GOOD_HEADER, GOOD_CLAIMS | {"https://example.com/org": 2**60}))
+    assert caller.tenant_id == str(2**60)
+
+
+def test_a_named_tenant_claim_is_the_only_one_that_counts() -> None:
+    checker = tokens(tenant_claim="company")
+    caller = checker.verify(token("2", company="acme", tenant_id="other"))
+    assert (caller.tenant_id, caller.subject) == ("acme", "2")
+    assert tokens(tenant_claim="sub").verify(token("2", tenant_id="other")).tenant_id == "2"
+
+
+@pytest.mark.parametrize("claims", [{}, {"tenant_id": "2"}, {"company": ""}, {"company": True}, {"company": ["2"]}])
+def test_user_2_does_not_open_tenant_2_where_the_tenant_claim_is_named(claims: dict[str, Any]) -> None:
+    assert tokens().verify(token("2")).tenant_id == "2"
+    with pytest.raises(TokenInvalid, match="company"):
+        tokens(tenant_claim="company").verify(token("2", **claims))
+
+
+def test_a_null_tenant_claim_is_a_missing_one() -> None:
+    with pytest.raises(TokenInvalid, match="company"):
+        tokens(tenant_claim="company").verify(signed(GOOD_HEADER, GOOD_CLAIMS | {"company": None}))
 
 
 def test_a_null_tenant_id_is_not_a_missing_one() -> None:
