@@ -45,7 +45,9 @@ def _is_origin(value: str) -> bool:
 
 
 def _is_host(value: str) -> bool:
-    return re.fullmatch(r"\.?[0-9A-Za-z\-.]+", value, re.ASCII) is not None
+    if re.fullmatch(r"\.?[0-9A-Za-z\-.]+", value, re.ASCII):
+        return True
+    return _is_network(re.sub(r"\[(.*)\]", r"\1", value))
 
 
 def _is_network(value: str) -> bool:
@@ -245,8 +247,8 @@ class Settings:
         default=(),
         metadata=variable(
             "DASHBOARD_TRUSTED_HOSTS",
-            each(_is_host, "a host name such as app.example.com"),
-            "host names that are answered; unset: any",
+            each(_is_host, "a host name, an address or a network such as app.example.com, [::1] or 10.0.0.0/8"),
+            "the hosts that are answered, beside loopback addresses; unset: HOST, any if that is every address",
         ),
     )
     trusted_proxies: tuple[str, ...] = field(

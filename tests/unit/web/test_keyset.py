@@ -21,7 +21,6 @@ from web.access import keyset
 from web.access.tokens import Tokens
 from web.http.problems import TokenInvalid
 
-
 ENCRYPTING = jwt.get_algorithm_by_name("RS256").to_jwk(
     rsa.generate_private_key(public_exponent=65537, key_size=2048).public_key()
 )
