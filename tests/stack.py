@@ -142,6 +142,7 @@ class Stack:
         variables = {
             **inherited_environment(),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(PROJECT),
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url or self.valkey.url(),
             "JWT_SECRET_KEY": SECRET,
