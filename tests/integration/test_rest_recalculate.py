@@ -110,6 +110,9 @@ def test_a_recalculation_answers_as_the_first_api_description_shows(daybook: Day
     assert daybook.answer(rows.tenant_id).json()["refresh_results"]["changed"] is False
     assert daybook.get(rows.tenant_id).json()["version"] == before
     rows.invoice(today(), 50)
+    first = daybook.post(rows.tenant_id)
+    if first.status_code == 200:  # on a busy machine it may be queued, and computed before it is asked for again
+        assert first.json()["refresh_results"]["changed"] is True
     assert daybook.answer(rows.tenant_id).status_code == 200
     assert daybook.get(rows.tenant_id).json()["version"] != before
 
