@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from celery.schedules import schedule as _schedule
 
-from shared.broker import celery_options, celery_url
+from shared.broker import celery_options, celery_result_url, celery_url
 from shared.pulse import PULSE_INTERVAL_S
 from shared.settings import Settings
 
@@ -14,7 +14,7 @@ _settings = Settings.from_env(os.environ, role="broker")
 
 broker_url = celery_url(_settings)
 broker_transport_options = celery_options(_settings)
-result_backend = broker_url
+result_backend = celery_result_url(_settings)
 result_backend_transport_options = broker_transport_options
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None

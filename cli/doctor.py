@@ -65,6 +65,7 @@ def examine(environment: Mapping[str, str]) -> Iterator[Check]:
         return
     settings = Settings.from_env(environment, role="cli")
     yield Check(name="settings", status="ok", detail="complete")
+    yield _tenant_claim(settings)
     with connect(settings.redis_url, timeout_s=TIMEOUT_S) as client:
         yield from _guarded("redis", lambda: _redis(client), "start it, or correct REDIS_URL")
         yield from _guarded("workers", lambda: _workers(client, Keys(settings.key_prefix)), "see redis")
@@ -115,6 +116,18 @@ def _problems(environment: Mapping[str, str]) -> list[str]:
         except ConfigError as error:
             problems.update(dict.fromkeys(error.problems))
     return list(problems)
+
+
+def _tenant_claim(settings: Settings) -> Check:
+    named = settings.jwt.tenant_claim
+    if named or settings.demo:
+        return Check(name="tenant claim", status="ok", detail=named or "tenant_id, else sub: the demo's tokens")
+    return Check(
+        name="tenant claim",
+        status="warn",
+        detail="JWT_TENANT_CLAIM is not set: a token without tenant_id opens the tenant whose id is its sub",
+        advice="set it to the claim of your tokens that holds the tenant (sub, if users are tenants)",
+    )
 
 
 def _redis(client: redis.Redis) -> Iterator[Check]:

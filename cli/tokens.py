@@ -21,4 +21,6 @@ def make_token(user_id: str, settings: JwtSettings, *, ttl_s: int) -> str:
         claims["iss"] = settings.issuer
     if settings.audience:
         claims["aud"] = settings.audience
+    if settings.tenant_claim:
+        claims[settings.tenant_claim] = user_id
     return jwt.encode(claims, settings.secret_key, algorithm=settings.algorithms[0])

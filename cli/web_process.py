@@ -20,8 +20,6 @@ def base_url(settings: Settings) -> str:
 def is_ready(settings: Settings) -> bool:
     """Whether /readyz answers 200."""
     request = urllib.request.Request(f"{base_url(settings)}/readyz")  # noqa: S310 (http, our own)
-    if settings.trusted_hosts:
-        request.add_header("Host", settings.trusted_hosts[0].lstrip("."))
     try:
         with _direct.open(request, timeout=_PROBE_TIMEOUT_S) as response:
             return bool(response.status == 200)

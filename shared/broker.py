@@ -3,24 +3,52 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+import redis
+from kombu.transport.redis import Channel
 
 from shared.keys import Keys
+from shared.primary import following
+from shared.redis_address import SCHEME, SentinelAddress
 from shared.settings import Settings
 
 # Longer than any task may run (20 s), so that only a task of a dead worker is delivered twice.
 VISIBILITY_TIMEOUT_S = 60
 
+# kombu makes its connections from these two.
+Channel.connection_class = following(redis.Connection)
+Channel.connection_class_ssl = following(redis.SSLConnection)
+
 
 def celery_url(settings: Settings) -> str:
-    """The Redis address as kombu wants it; each sentinel gets an address of its own."""
+    """The Redis address as kombu and Celery want it."""
     url = settings.redis_url
-    if not url.startswith("sentinel://"):
-        return url
+    if url.startswith(SCHEME):
+        return _sentinel_url(SentinelAddress.parse(url))
     parts = urlsplit(url)
-    credentials, _, hosts = parts.netloc.rpartition("@")
-    prefix = f"{credentials}@" if credentials else ""
-    return ";".join(f"sentinel://{prefix}{host}{parts.path}" for host in hosts.split(","))
+    given = dict(parse_qsl(parts.query))
+    if parts.scheme == "rediss":
+        # Celery wants it said; redis-py has the same by default.
+        return urlunsplit(parts._replace(query=urlencode({"ssl_cert_reqs": "required", **given})))
+    if parts.scheme == "unix":
+        database = given.pop("db", "0")
+        query = urlencode({"virtual_host": database, **given})
+        return f"redis+socket://{parts.netloc}{parts.path}?{query}"
+    return url
+
+
+def celery_result_url(settings: Settings) -> str:
+    """The same for results."""
+    url = celery_url(settings)
+    return url if url.startswith(SCHEME) else f"workers.results:FollowingBackend+{url.removeprefix('redis+')}"
+
+
+def _sentinel_url(address: SentinelAddress) -> str:
+    """Each sentinel gets an address of its own; what comes before the host is the master's."""
+    login = f"{quote(address.username or '', safe='')}:{quote(address.password, safe='')}@" if address.password else ""
+    hosts = (f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in address.hosts)
+    return ";".join(f"sentinel://{login}{host}/{address.database}" for host in hosts)
 
 
 def celery_options(settings: Settings) -> dict[str, Any]:
@@ -42,6 +70,9 @@ def celery_options(settings: Settings) -> dict[str, Any]:
         "socket_keepalive": True,
         "health_check_interval": 5,
     }
-    if settings.redis_url.startswith("sentinel://"):
-        options["master_name"] = parse_qs(urlsplit(settings.redis_url).query).get("master", ["mymaster"])[0]
+    if settings.redis_url.startswith(SCHEME):
+        address = SentinelAddress.parse(settings.redis_url)
+        options["master_name"] = address.master
+        timeouts = {name: options[name] for name in ("socket_timeout", "socket_connect_timeout")}
+        options["sentinel_kwargs"] = {**timeouts, **address.login()}
     return options

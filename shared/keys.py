@@ -35,6 +35,11 @@ class Keys:
         return f"{self.prefix}:listener"
 
     @property
+    def write_probe(self) -> str:
+        """Never there: deleted in order to learn whether the server can be written to."""
+        return f"{self.prefix}:write-probe"
+
+    @property
     def metrics(self) -> str:
         """Hash of what the workers counted; see shared/counters.py."""
         return f"{self.prefix}:metrics"

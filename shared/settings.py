@@ -25,6 +25,8 @@ SYMMETRIC = ("HS256",)
 ASYMMETRIC = ("RS256", "ES256", "EdDSA")
 
 _JWT_KEYS = ("JWT_SECRET_KEY", "JWT_PUBLIC_KEY", "JWT_JWKS_URL")
+# Claims with a meaning of their own, which differs from token to token of one tenant.
+_NO_TENANT = frozenset({"exp", "iat", "nbf", "jti", "iss", "aud", "type"})
 
 
 def _is_rate(value: str) -> bool:
@@ -43,7 +45,9 @@ def _is_origin(value: str) -> bool:
 
 
 def _is_host(value: str) -> bool:
-    return re.fullmatch(r"\.?[0-9A-Za-z\-.]+", value, re.ASCII) is not None
+    if re.fullmatch(r"\.?[0-9A-Za-z\-.]+", value, re.ASCII):
+        return True
+    return _is_network(re.sub(r"\[(.*)\]", r"\1", value))
 
 
 def _is_network(value: str) -> bool:
@@ -105,6 +109,18 @@ class JwtSettings:
     )
     audience: str | None = field(
         default=None, metadata=variable("JWT_AUDIENCE", words(), "the aud that tokens must carry; unset: not checked")
+    )
+    tenant_claim: str | None = field(
+        default=None,
+        metadata=variable(
+            "JWT_TENANT_CLAIM",
+            checked(
+                lambda value: value not in _NO_TENANT and value.isprintable(),
+                allowed="the name of a claim, such as company_id or sub",
+                problem="must name a claim that holds the tenant, none of " + ", ".join(sorted(_NO_TENANT)),
+            ),
+            "the claim that says whose dashboard it is, which tokens must carry; unset: tenant_id, else sub",
+        ),
     )
 
 
@@ -231,8 +247,8 @@ class Settings:
         default=(),
         metadata=variable(
             "DASHBOARD_TRUSTED_HOSTS",
-            each(_is_host, "a host name such as app.example.com"),
-            "host names that are answered; unset: any",
+            each(_is_host, "a host name, an address or a network such as app.example.com, [::1] or 10.0.0.0/8"),
+            "the hosts that are answered, beside loopback addresses; unset: HOST, any if that is every address",
         ),
     )
     trusted_proxies: tuple[str, ...] = field(

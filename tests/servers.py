@@ -77,6 +77,7 @@ class WebServer:
     env: Mapping[str, str] = field(default_factory=dict)
     beating: bool = True
     port: int = 0
+    host: str = "127.0.0.1"
 
     def __enter__(self) -> Self:
         self.port = self.port or free_port()
@@ -100,7 +101,7 @@ class WebServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
     @property
     def log(self) -> str:
@@ -115,7 +116,11 @@ class WebServer:
 
     def start(self) -> None:
         """Start the process and wait until it answers."""
-        environment = _environment(self.redis_url, self.keys) | {"JWT_SECRET_KEY": SECRET, "PORT": str(self.port)}
+        environment = _environment(self.redis_url, self.keys) | {
+            "JWT_SECRET_KEY": SECRET,
+            "HOST": self.host,
+            "PORT": str(self.port),
+        }
         self.process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "-c", "web/gunicorn_config.py", "web.app:create_app_from_env()"],
             cwd=PROJECT, env={**environment, **self.env}, stdin=subprocess.DEVNULL, stdout=self._log,

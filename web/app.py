@@ -20,6 +20,7 @@ from web.api.snapshot import SnapshotFinder
 from web.api.socket import Sockets
 from web.apidocs import routes as apidocs
 from web.http import cors, problems
+from web.http.hosts import PROBES, TrustedHosts
 from web.http.requests import MAX_BODY_BYTES, check_envelope
 from web.http.strict_json import StrictJson
 from web.ops import health
@@ -28,11 +29,6 @@ from web.page import pages
 from web.services import Services, make_services
 
 log = structlog.get_logger()
-
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not bound to
-# Asked for every few seconds by machines; a line for each would drown the others.
-_QUIET = frozenset({"/livez", "/readyz", "/metrics"})
 
 
 def create_app_from_env() -> Flask:
@@ -52,7 +48,6 @@ def create_app(settings: Settings) -> Flask:
     """The web process: routes over one set of services."""
     app = Flask(__name__, static_folder=None)
     app.json = StrictJson(app)
-    app.config["TRUSTED_HOSTS"] = _trusted_hosts(settings)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
@@ -121,20 +116,16 @@ def _register_dashboard(app: Flask, services: Services) -> None:
     sockets.register(app)
 
 
-def _trusted_hosts(settings: Settings) -> list[str] | None:
-    """Which Host headers are ours; None = any, when we listen on every address and nobody named us."""
-    if settings.trusted_hosts:
-        return [*settings.trusted_hosts, *_LOOPBACK]
-    return None if settings.host in _WILDCARDS else [settings.host, *_LOOPBACK]
-
-
 def _watch_requests(app: Flask, services: Services) -> None:
+    hosts = TrustedHosts(services.settings)
+
     @app.before_request
     def begin() -> None:
         g.started = time.perf_counter()
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=problems.request_id())
         check_envelope(request)
+        hosts.check(request)
         if services.hub.draining and request.path != "/livez":
             raise problems.Unavailable("This server is stopping; another one answers.", code="draining")
 
@@ -155,7 +146,8 @@ def _record(services: Services, route: str, response: Response) -> None:
     services.metrics.request_seconds.labels(route, str(response.status_code)).observe(elapsed_s)
     if response.status_code == 429:
         services.metrics.limited.labels(route).inc()
-    write = log.debug if request.path in _QUIET else log.info
+    # Probes come every few seconds; a line for each would drown the others.
+    write = log.debug if request.path in PROBES else log.info
     write(
         "request",
         method=request.method,

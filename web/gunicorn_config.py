@@ -59,6 +59,9 @@ limit_request_line = (
 )  # the address and the words around it; web/http/requests.py measures the address
 limit_request_fields = 100
 limit_request_field_size = 8192
+# No header moves a path. By default a trusted proxy's SCRIPT_NAME and PATH_INFO do, and proxies pass on a client's.
+forwarder_headers = ""
+os.environ.pop("SCRIPT_NAME", None)  # gunicorn would serve below it, whoever set it
 forwarded_allow_ips = ",".join(_given.trusted_proxies)
 loglevel = _given.log_level.lower()
 proc_name = "daybook-web"

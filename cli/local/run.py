@@ -152,9 +152,21 @@ def _processes(commands: dict[str, str], variables: dict[str, str]) -> Iterator[
         yield Service(name=name, launch=launch, stage=_STAGES.get(name, _WORKERS))
 
 
+# What bin/dash needs in order to reach what runs and to sign tokens that it accepts.
+_PUBLISHED = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "JWT_SECRET_KEY",
+    "JWT_ISSUER",
+    "JWT_AUDIENCE",
+    "JWT_TENANT_CLAIM",
+    "DASHBOARD_KEY_PREFIX",
+    "DASHBOARD_DEMO",
+)
+
+
 def _published(plan: Plan) -> dict[str, str]:
-    names = ("DATABASE_URL", "REDIS_URL", "JWT_SECRET_KEY", "DASHBOARD_KEY_PREFIX", "DASHBOARD_DEMO")
-    found = {name: plan.variables[name] for name in names if name in plan.variables}
+    found = {name: plan.variables[name] for name in _PUBLISHED if name in plan.variables}
     # Commands are the operator's: bin/dash migrates and loads the demo, which no worker may.
     return {**found, "DATABASE_URL": plan.owner_url, "HOST": plan.settings.host, "PORT": str(plan.settings.port)}
 

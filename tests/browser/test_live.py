@@ -163,3 +163,17 @@ def test_page_turns_to_whoever_signed_in_last(stack: Stack, visit: Open, busines
     expect(there.page.get_by_role("heading", level=1)).to_have_text("Tokyo Paper Goods")
     there.expect_live()
     expect(there.page.locator(".receivables .figure strong")).to_have_text(re.compile("^¥"))
+
+
+def test_a_tenant_that_is_absent_for_a_moment_is_waited_for(stack: Stack, visit: Open, business: str) -> None:
+    there = visit(business)
+    there.expect_live(within_s=30)
+    with stack.database() as db:
+        db.execute("CREATE TEMP TABLE kept AS SELECT * FROM dashboard.tenant WHERE tenant_id = %s", [business])
+        db.execute("DELETE FROM dashboard.tenant WHERE tenant_id = %s", [business])
+        expect(there.state).to_contain_text("Waiting")
+        expect(there.page.locator(".notice")).to_contain_text("not in the database at the moment")
+        db.execute("INSERT INTO dashboard.tenant SELECT * FROM kept")
+    there.expect_live(within_s=15)
+    add_invoice(stack, business, 11)
+    expect(there.value("Daily Revenue")).to_have_text("$111.00")

@@ -27,8 +27,8 @@ def authorized(subject: str = "raw-tenant") -> str:
         request("/livez", "Content-Length: 2", "Content-Length: 3", body=b"ab"),
         request("/livez", "Host: localhost"),
         request("/livez", host=None),
-        request("/livez", host="evil.example"),
-        request("/livez", host="127.0.0.1.evil.example"),
+        request("/version", host="evil.example"),
+        request("/version", host="127.0.0.1.evil.example"),
         request("/livez", host=""),
         request("/livez", host="a b"),
         b"GET /livez HTTP/1.1\nHost: 127.0.0.1\n\n",
@@ -172,3 +172,11 @@ def test_a_trickling_head_is_cut(web: WebServer) -> None:
     answer = send(web, b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
     assert answer.status == 0
     assert answer.elapsed_s < 4 * PATIENCE
+
+
+@pytest.mark.parametrize("body", [b'{"a":1,"a":1}', b'{"a":"\\ud800"}', b"{", b'{"a":NaN}'])
+@pytest.mark.parametrize("path", [RECALCULATE, "/api/dashboard/alerts/any/acknowledge/"])
+def test_json_is_strict_even_where_nothing_is_read_from_it(web: WebServer, path: str, body: bytes) -> None:
+    headers = (authorized(), "Content-Type: application/json", f"Content-Length: {len(body)}")
+    answer = send(web, request(path, *headers, method="POST", body=body))
+    assert (answer.status, json.loads(answer.body)["code"]) == (400, "bad_body")

@@ -162,6 +162,17 @@ def test_the_doctor_tells_well_from_ill_and_what_to_do(dash: Dash) -> None:
     assert all(check["advice"] for check in report["checks"] if check["status"] != "ok")
 
 
+@pytest.mark.parametrize(
+    ("variables", "status"),
+    [({}, "warn"), ({"JWT_TENANT_CLAIM": "company"}, "ok"), ({"DASHBOARD_DEMO": "1"}, "ok")],
+)
+def test_the_doctor_warns_where_a_user_may_pass_for_a_tenant(
+    dash: Dash, variables: dict[str, str], status: str
+) -> None:
+    checks = json.loads(dash("doctor", "--json", **variables).stdout)["checks"]
+    assert [check["status"] for check in checks if check["name"] == "tenant claim"] == [status]
+
+
 def test_the_doctor_names_every_bad_setting_and_no_secret(dash: Dash) -> None:
     done = dash("doctor", DATABASE_URL="hunter2", JWT_SECRET_KEY="hunter2")
     assert done.returncode == 1

@@ -304,7 +304,9 @@ def test_a_snooze_is_by_minutes_or_until_a_moment_within_seven_days(
     assert rest.status_code == (400 if refusal else 202), rest.text
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{", b"\xff", b'{"minutes": NaN}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"null", b"{", b"\xff", b'{"minutes": NaN}', b'{"minutes": 5, "minutes": 6}']
+)
 def test_a_snooze_without_a_proper_body_is_a_bad_request(business: Business, body: bytes) -> None:
     business.lose()
     alert_id = business.listed()[0]["id"]

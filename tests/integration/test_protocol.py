@@ -136,6 +136,16 @@ def test_three_bad_messages_in_a_row_close_the_socket_and_a_good_one_resets_the_
     assert client.closed() == 4429
 
 
+@pytest.mark.parametrize(
+    "text", [rb'{"type":"\ud800"}', rb'{"type":"ping","\udfff":1}', rb'{"type":"refresh","token":"\ud800"}']
+)
+def test_half_a_character_is_an_error_and_the_socket_stays(client: Socket, text: bytes) -> None:
+    client.send(text)
+    assert client.receive_type("error")["code"] == "invalid_json"
+    client.send({"type": "ping"})
+    assert client.receive_type("pong")
+
+
 def test_binary_messages_are_errors(client: Socket) -> None:
     client.socket.sendall(frame(PING_MESSAGE, opcode=BINARY))
     assert client.receive()["code"] == "binary_message"

@@ -132,10 +132,21 @@ def test_a_refresh_with_an_invalid_token_is_an_error_and_changes_nothing(client:
         assert client.receive()["type"] == "pong"
 
 
-def test_a_tenant_that_is_gone_closes_its_sockets(web: WebServer, tenant: str, client: Socket) -> None:
+def test_a_tenant_that_is_absent_for_a_moment_keeps_its_sockets(web: WebServer, tenant: str, client: Socket) -> None:
     later = SourceState(lineage="test/1", state=time.time_ns() // 1000, as_of_ms=time.time_ns() // 1_000_000)
-    SnapshotWriter(web.client, web.keys).remove([tenant], later)
-    assert client.closed() == 4403
+    with Socket(web.port, tenant, path="/ws/dashboard/notifications/{}/") as notifications:
+        SnapshotWriter(web.client, web.keys).remove([tenant], later)
+        for socket in (client, notifications):
+            told = socket.receive_type("dashboard.status")
+            assert (told["stale"], told["reason"]) == (True, "unknown_tenant")
+            assert told["since"] is not None
+        with Wire(web.port) as wire:
+            refused = upgrade(wire, f"/ws/dashboard/{tenant}/", f"Authorization: Bearer {token(tenant)}")
+        assert refused.startswith("HTTP/1.1 404 ")
+        back = web.write(tenant, n="back")
+        assert client.receive_type("dashboard.update")["data"]["version"] == str(back)
+        for socket in (client, notifications):
+            assert not socket.receive_type("dashboard.status")["stale"]
 
 
 def test_over_its_connections_or_openings_a_tenant_is_refused_before_the_upgrade(hasty: WebServer) -> None:

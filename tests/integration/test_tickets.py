@@ -144,8 +144,12 @@ def test_no_ticket_is_issued_for_another_path(web: WebServer, tenant: str, path:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b"null", b'{"path":1}', b"{}", b'{"path":"/","more":1}', b"\xff", b'{"path":"\xff"}']
-)
+    "body",
+    [
+        b"", b"{", b"[]", b"null", b'{"path":1}', b"{}", b'{"path":"/","more":1}', b"\xff", b'{"path":"\xff"}',
+        b'{"path":"/","path":"/api/dashboard/streaming/aggregate/"}', b'{"path":"\\ud800"}', b"[" * 60_000,
+    ],
+)  # fmt: skip
 def test_a_body_that_is_no_wish_for_a_ticket_is_refused(web: WebServer, tenant: str, body: bytes) -> None:
     answer = requests.post(web.url + TICKETS, data=body, headers=bearer(tenant), timeout=5)
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_body")

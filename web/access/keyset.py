@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Sequence
 
 import jwt
 import structlog
@@ -26,25 +26,31 @@ class KeySet:
         # PyJWKClient's own cache forgets its keys when the address is down at the wrong moment; only its fetch is used.
         self._client = PyJWKClient(url, cache_jwk_set=False, timeout=TIMEOUT_S)
         self._algorithms = algorithms
-        self._keys: Mapping[str, PyJWK] = {}
+        self._keys: Sequence[PyJWK] = ()
         self._lock = threading.Lock()
         self._tried_at: float | None = None
         self._fetched_at: float | None = None
 
     def key(self, key_id: str | None) -> PyJWK:
-        """The key of that id; raises jwt.PyJWKClientError when there is none."""
-        found = self._keys.get(key_id) if key_id else None
+        """The key of that id; without one the only key that there is. Raises jwt.PyJWKClientError when there is none."""
+        found = self._find(key_id)
         if found is None:
             self._refresh()
-            found = self._keys.get(key_id) if key_id else None
+            found = self._find(key_id)
             if found is None:
                 raise jwt.PyJWKClientError("unknown key id")
-        elif self._is_old() and not self._lock.locked():
+        elif self._is_old(key_id) and not self._lock.locked():
             threading.Thread(target=self._refresh, daemon=True, name="jwks").start()
         return found
 
-    def _is_old(self) -> bool:
-        return self._fetched_at is None or time.monotonic() - self._fetched_at > LIFETIME_S
+    def _find(self, key_id: str | None) -> PyJWK | None:
+        found = [key for key in self._keys if key_id is None or key.key_id == key_id]
+        return found[0] if len(found) == 1 else None
+
+    def _is_old(self, key_id: str | None) -> bool:
+        # A token without id does not tell that the key was changed, so it is looked for as often as allowed.
+        lifetime_s = FETCH_PAUSE_S if key_id is None else LIFETIME_S
+        return self._fetched_at is None or time.monotonic() - self._fetched_at > lifetime_s
 
     def _refresh(self) -> None:
         with self._lock:
@@ -58,7 +64,7 @@ class KeySet:
                 log.warning("jwks_not_fetched", reason=type(error).__name__)
                 return
             self._fetched_at = time.monotonic()
-            self._keys = {key.key_id: key for key in keys if key.key_id and self._is_usable(key)}
+            self._keys = tuple(key for key in keys if self._is_usable(key))
 
     def _is_usable(self, key: PyJWK) -> bool:
         return key.public_key_use in ("sig", None) and key.algorithm_name in self._algorithms

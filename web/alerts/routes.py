@@ -22,7 +22,7 @@ from web.alerts.snooze import snoozed_until
 from web.api.snapshot import SnapshotFinder
 from web.http.clock import now
 from web.http.problems import BadRequest, NotFound, Unavailable
-from web.http.requests import query
+from web.http.requests import body, check_idle_body, query
 from web.redis.commands import Commands
 from web.redis.polling import poll
 
@@ -92,6 +92,7 @@ def register(
     def acknowledge_alert(alert_id: str) -> Response:
         query(request)
         caller = auth.authenticate(request)
+        check_idle_body(request)
         g.allowance = limiter.hit("requests", caller.tenant_id)
         _find(board_of(caller), alert_id)
         commands.acknowledge_alert(caller.tenant_id, alert_id, caller.subject)
@@ -165,12 +166,11 @@ def _position(cursor: str | None) -> Position | None:
 
 
 def _until(request: Request) -> datetime:
+    wanted = body(request, SnoozeWanted, '{"minutes": …} or {"until": "…"}')
     try:
-        wanted = msgspec.json.decode(request.get_data(), type=SnoozeWanted)
         return snoozed_until(wanted.minutes, wanted.until, now=datetime.now(UTC))
-    except (ValueError, msgspec.DecodeError, UnicodeError) as error:
-        detail = str(error) if type(error) is ValueError else 'The body must be {"minutes": …} or {"until": "…"}'
-        raise BadRequest(f"{detail}.", code="bad_body") from error
+    except ValueError as error:
+        raise BadRequest(f"{error}.", code="bad_body") from error
 
 
 def _json(body: msgspec.Struct, status: int) -> Response:

@@ -18,7 +18,7 @@ from shared.snapshot import Instant, instant
 from web.access.auth import Auth
 from web.access.limits import Limiter
 from web.http.problems import BadRequest, NotFound, Unavailable
-from web.http.requests import flag, query
+from web.http.requests import check_idle_body, flag, query
 from web.redis.circuit import Circuit
 from web.redis.commands import Commands, ComputationFailed
 
@@ -161,6 +161,7 @@ def register(app: Flask, *, recalculations: Recalculations, auth: Auth, limiter:
         wait_s = WAIT_S if flag(query(request, {"wait"}), "wait", default=True) else 0.0
         caller = auth.authenticate(request)
         key = _idempotency_key(request)
+        check_idle_body(request)
         g.allowance = limiter.hit("recalculations", caller.tenant_id)
         if key is None:
             kept = recalculations.answer(caller.tenant_id, wait_s=wait_s)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from urllib.parse import unquote
 
 import msgspec
-from flask import Flask, Request, Response, g, request
+from flask import Flask, Response, g, request
 
 from web.access.auth import Auth
 from web.access.limits import Limiter
 from web.access.tickets import Tickets
 from web.http.problems import BadRequest
-from web.http.requests import query
+from web.http.requests import body, query
 
 _STREAM = "/api/dashboard/streaming/aggregate/"
 
@@ -43,20 +43,13 @@ def register(app: Flask, *, tickets: Tickets, auth: Auth, limiter: Limiter) -> N
         query(request)
         caller = auth.authenticate(request)
         g.allowance = limiter.hit("requests", caller.tenant_id)
-        wanted = _wanted(request)
+        wanted = body(request, TicketWanted, '{"path": "…"}')
         # Addresses are compared decoded, as the router sees them.
         path = unquote(wanted.path)
         if path not in paths_of(caller.tenant_id):
             raise BadRequest("path must be that of the stream or of one of your own sockets.", code="bad_path")
         ticket, lives_s = tickets.issue(caller, path)
-        body = TicketIssued(ticket=ticket, path=wanted.path, expires_in=lives_s)
-        response = Response(msgspec.json.encode(body), status=201, content_type="application/json")
+        issued = TicketIssued(ticket=ticket, path=wanted.path, expires_in=lives_s)
+        response = Response(msgspec.json.encode(issued), status=201, content_type="application/json")
         response.headers["Cache-Control"] = "no-store"
         return response
-
-
-def _wanted(request: Request) -> TicketWanted:
-    try:
-        return msgspec.json.decode(request.get_data(), type=TicketWanted)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadRequest('The body must be {"path": "…"}.', code="bad_body") from error

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TypeVar
 from urllib.parse import unquote_plus
 
+import msgspec
 from flask import Request
 
+from web.http import strict_json
 from web.http.problems import BadRequest, BodyTooLarge, UriTooLong
 
 MAX_URI_BYTES = 4096
@@ -15,6 +18,8 @@ _MAX_PARAMETERS = 20
 _BODYLESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 # Names under which clients put a token into an address, where it ends up in logs and histories.
 _TOKEN_NAMES = frozenset({"jwt", "token", "access_token", "authorization", "bearer", "id_token"})
+
+T = TypeVar("T")
 
 
 def check_envelope(request: Request) -> None:
@@ -28,6 +33,25 @@ def check_envelope(request: Request) -> None:
     length = request.content_length or 0
     if length > (0 if request.method in _BODYLESS else MAX_BODY_BYTES):
         raise BodyTooLarge("The body is larger than this request may have.")
+
+
+def body(request: Request, kind: type[T], example: str) -> T:
+    """The body, one of `kind`; raises BadRequest with `example` for anything that is not strict JSON of that shape."""
+    try:
+        return msgspec.convert(strict_json.loads(request.get_data()), kind)
+    except (ValueError, RecursionError, msgspec.ValidationError) as error:
+        raise BadRequest(f"The body must be {example}, each name once.", code="bad_body") from error
+
+
+def check_idle_body(request: Request) -> None:
+    """Where nothing is read from the body, JSON in it is still strict JSON; raises BadRequest."""
+    if request.is_json and (data := request.get_data()):
+        try:
+            strict_json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise BadRequest(
+                "The body is not JSON, or gives a name twice; it may be empty.", code="bad_body"
+            ) from error
 
 
 def query(request: Request, allowed: Collection[str] = ()) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""JSON that every reader understands alike, in both directions: no NaN, no Infinity, and no name given twice."""
+"""JSON that every reader understands alike: no NaN, no Infinity, no name given twice, no half of a character."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ class NotANumber(ValueError):
     """NaN or Infinity, which Python reads and JSON does not have."""
 
 
+class LoneSurrogate(ValueError):
+    """Half of a character beyond the first plane (\\ud800 to \\udfff without its other half), which is no text."""
+
+
 class StrictJson(DefaultJSONProvider):
     """What Flask's jsonify writes with."""
 
@@ -30,7 +34,18 @@ def dumps(value: Any) -> bytes:
 
 def loads(data: bytes) -> Any:
     """The value in UTF-8 `data`; raises ValueError, of the kinds above or another, or RecursionError."""
-    return json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_refuse)
+    value = json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_refuse)
+    # Only an escape can bring one in; the decoder joins those that have their other half.
+    if b"\\u" in data:
+        _check_text(value)
+    return value
+
+
+def _check_text(value: Any) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise LoneSurrogate("a text holds half of a character") from error
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -29,6 +29,7 @@ Reason = Literal[
     "computation_failing",
     "snapshot_missing",
     "late",
+    "unknown_tenant",
 ]
 
 # One lost packet is no outage: Redis is away when it failed to answer twice in a row.

@@ -34,7 +34,8 @@ class Held(Generic[T]):
 
     tenant_id: str
     value: T | None = None
-    is_gone: bool = False
+    # Since when the store has said so, until it holds a snapshot again.
+    gone_since: float | None = None
     has_clients: bool = False
     missing_since: float | None = None
     # When a reading was taken last, and when that reading began.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, Protocol
 
 from shared.errors import StoreUnavailable
-from web.live.held import GONE, NEVER, Gone, Held, T
+from web.live.held import NEVER, Gone, Held, T
 from web.live.read_queue import READ_AT_ONCE, ReadQueue
 from web.redis.circuit import Circuit
 
@@ -174,14 +174,18 @@ class Replica(Generic[T]):
                 held.value = self._reader.merged(found, held.value)
             return
         held.read_from, is_overlapped = began, began < held.read_at
-        held.read_at, held.is_gone = time.monotonic(), found is GONE
+        held.read_at = time.monotonic()
         news = False
         if isinstance(found, Gone):
+            held.gone_since = held.gone_since or held.read_at
             held.forget()
+            if held.has_clients:
+                # It may be back before anything says so.
+                self.lost(held, None)
         else:
             seen = None if found is None else held.seen_beyond(found.version)
             if found is not None and seen is None:
-                held.missing_since = None
+                held.missing_since = held.gone_since = None
                 news = held.hold(
                     found if held.value is None else self._reader.merged(held.value, found), past=self._past
                 )

@@ -14,7 +14,7 @@ from shared.errors import DaybookError
 from shared.notices import Notice
 from shared.store import SnapshotReader
 from shared.versions import Version
-from web.live.freshness import FRESH, Freshness, Staleness
+from web.live.freshness import FRESH, Freshness, Reason, Staleness
 from web.live.held import Gone, Held
 from web.live.mailbox import Mailbox, Update
 from web.live.replica import Replica
@@ -28,6 +28,8 @@ PAST_EPOCHS = 4
 YOUNG_S = 0.5
 # A snapshot that Redis lost is computed again within a second or two; only then is its absence worth a word.
 MISSING_AFTER_S = 2.0
+# A host that loads its tenants anew has none of them for a moment; only who stays away is refused for good.
+REFUSED_AFTER_S = 60.0
 
 
 class Remedies(Protocol):
@@ -166,7 +168,7 @@ class Snapshots:
         audience = self._audiences.get(held.tenant_id)
         if audience is None:
             return
-        if held.is_gone:
+        if held.gone_since is not None and time.monotonic() - held.gone_since >= REFUSED_AFTER_S:
             for mailbox in audience.mailboxes:
                 mailbox.end()
             return
@@ -188,13 +190,14 @@ class Snapshots:
 
     def _staleness(self, held: Held[Snapshot]) -> Staleness:
         """Whether what clients have is fresh, as of now."""
+        if held.gone_since is not None:
+            return _since(held.gone_since, "unknown_tenant")
         found = self._freshness.overall if held.value is None else self._freshness.of(held.value.facts)
         if found.stale or held.missing_since is None:
             return found
-        missing_s = time.monotonic() - held.missing_since
-        if missing_s < MISSING_AFTER_S:
+        if time.monotonic() - held.missing_since < MISSING_AFTER_S:
             return found
-        return Staleness(stale=True, since_ms=int((time.time() - missing_s) * 1000), reason="snapshot_missing")
+        return _since(held.missing_since, "snapshot_missing")
 
     def _mend(self, tenant_id: str, seen: Version | None) -> None:
         try:
@@ -205,3 +208,8 @@ class Snapshots:
                 self._remedies.end_epoch(tenant_id, seen)
         except DaybookError as error:
             log.warning("command_not_sent", tenant_id=tenant_id, error=type(error).__name__)
+
+
+def _since(moment: float, reason: Reason) -> Staleness:
+    """Stale since a moment of the monotonic clock."""
+    return Staleness(stale=True, since_ms=int((time.time() - (time.monotonic() - moment)) * 1000), reason=reason)

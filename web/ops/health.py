@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -89,6 +90,7 @@ class Examiner:
         try:
             with self.circuit.guard():
                 found: list[Any] = self.client.mget(self.keys.pulse, self.keys.listener)
+                self._try_to_write()
             self.freshness.answered(*found)
             cache = Component(status="healthy", response_time_ms=_ms_since(started))
         except StoreUnavailable:
@@ -103,6 +105,12 @@ class Examiner:
             components=components,
             performance=Performance(response_time_ms=elapsed_ms, performance_grade=grade(elapsed_ms, self.thresholds)),
         )
+
+    def _try_to_write(self) -> None:
+        # A server that was demoted to a replica answers reads for ever. One that is out of memory or disk refuses this
+        # too, or not; it goes on serving what there is.
+        with suppress(redis.ResponseError):
+            self.client.delete(self.keys.write_probe)
 
 
 def _workers_side(freshness: Freshness) -> tuple[Component, Component]:

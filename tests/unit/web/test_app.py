@@ -71,6 +71,20 @@ def test_nan_is_never_sent(app: Flask) -> None:
         ({"host": "0.0.0.0", "trusted_hosts": ("dash.example",)}, "dash.example:443", 200),  # noqa: S104
         ({"host": "0.0.0.0", "trusted_hosts": (".dash.example",)}, "a.dash.example", 200),  # noqa: S104
         ({"host": "10.0.0.7"}, "10.0.0.7:8000", 200),
+        ({"host": "10.0.0.7"}, "10.0.0.8:8000", 400),
+        ({"host": "::1"}, "[::1]:8000", 200),
+        ({"host": "::1"}, "[0:0::1]", 200),
+        ({"host": "::1"}, "[fd00::1]:8000", 400),
+        ({"host": "::"}, "[fd00::1]:8000", 200),
+        ({"trusted_hosts": ("10.0.0.0/8",)}, "10.1.2.3:8331", 200),
+        ({"trusted_hosts": ("10.0.0.0/8",)}, "11.1.2.3:8331", 400),
+        ({"trusted_hosts": ("10.0.0.0/8",)}, "10.evil.example", 400),
+        ({"trusted_hosts": ("fd00::/8",)}, "[fd12::7]:8000", 200),
+        ({"trusted_hosts": ("fd00::/8",)}, "[fe80::7]:8000", 400),
+        ({"trusted_hosts": ("[fd00::1]", "Dash.Example")}, "[fd00::1]", 200),
+        ({"trusted_hosts": ("[fd00::1]", "Dash.Example")}, "dash.EXAMPLE:8000", 200),
+        ({"trusted_hosts": ("dash.example",)}, "notdash.example", 400),
+        ({"trusted_hosts": ("dash.example",)}, "[::1]:8000", 200),
     ],
 )
 def test_the_host_is_one_of_ours(
@@ -79,7 +93,10 @@ def test_the_host_is_one_of_ours(
     nowhere = "redis://127.0.0.1:1/0"
     monkeypatch.setenv("REDIS_URL", nowhere)
     app = create_app(Settings(redis_url=nowhere, jwt=JwtSettings(secret_key=SECRET), **given))
-    assert get(app, "/livez", Host=host).status_code == status
+    answer = get(app, "/version", Host=host)
+    assert (answer.status_code, answer.json.get("code")) == (status, "bad_host" if status == 400 else None)
+    # Probes know a process by its address alone.
+    assert get(app, "/livez", Host=host).status_code == 200
 
 
 @pytest.mark.parametrize(

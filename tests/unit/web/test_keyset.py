@@ -12,13 +12,18 @@ from typing import Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from flask import Flask
 
 from shared.settings import ASYMMETRIC, JwtSettings
+from tests.servers import eventually
 from web.access import keyset
 from web.access.tokens import Tokens
 from web.http.problems import TokenInvalid
+
+ENCRYPTING = jwt.get_algorithm_by_name("RS256").to_jwk(
+    rsa.generate_private_key(public_exponent=65537, key_size=2048).public_key()
+)
 
 
 @dataclass
@@ -27,6 +32,7 @@ class Issuer:
 
     url: str
     keys: dict[str, ed25519.Ed25519PrivateKey] = field(default_factory=dict)
+    others: list[dict[str, Any]] = field(default_factory=list)
     asked: int = 0
     down: bool = False
 
@@ -34,16 +40,18 @@ class Issuer:
         self.keys[key_id] = ed25519.Ed25519PrivateKey.generate()
 
     def token(self, key_id: str, **headers: Any) -> str:
+        """A token that names its key, or not: None leaves a header out."""
         now = int(time.time())
         claims = {"sub": "t", "iat": now, "exp": now + 60}
-        return jwt.encode(claims, self.keys[key_id], algorithm="EdDSA", headers={"kid": key_id, **headers})
+        given = {name: value for name, value in {"kid": key_id, **headers}.items() if value is not None}
+        return jwt.encode(claims, self.keys[key_id], algorithm="EdDSA", headers=given)
 
     def document(self) -> bytes:
         algorithm = jwt.get_algorithm_by_name("EdDSA")
         found: list[dict[str, Any]] = []
         for key_id, key in self.keys.items():
             found.append(json.loads(algorithm.to_jwk(key.public_key())) | {"kid": key_id, "use": "sig"})
-        return json.dumps({"keys": found}).encode()
+        return json.dumps({"keys": [*found, *self.others]}).encode()
 
 
 @pytest.fixture
@@ -119,8 +127,69 @@ def test_a_rotated_key_is_found_after_the_pause(issuer: Issuer, monkeypatch: pyt
     assert tokens.verify(issuer.token("second"))
 
 
-@pytest.mark.parametrize("headers", [{"kid": "../first"}, {"kid": "' OR 1=1"}, {"jku": "http://127.0.0.1:9/"}])
-def test_a_key_id_is_data_and_nothing_is_fetched_for_a_bad_one(issuer: Issuer, headers: dict[str, str]) -> None:
+@pytest.mark.parametrize("key_id", ["a+b/c==", "../first", "' OR 1=1", "https://keys.example/1", "schlüssel 1"])
+def test_a_key_id_is_any_text_that_the_set_has(issuer: Issuer, key_id: str) -> None:
+    issuer.add(key_id)
+    tokens = checker(issuer)
+    assert tokens.verify(issuer.token(key_id)).tenant_id == "t"
     with pytest.raises(TokenInvalid):
-        checker(issuer).verify(issuer.token("first", **headers))
+        tokens.verify(issuer.token(key_id, kid=key_id + "x"))
+    assert issuer.asked == 1
+
+
+@pytest.mark.parametrize("name", ["jku", "x5u"])
+def test_nothing_is_fetched_for_a_header_that_names_an_address(issuer: Issuer, name: str) -> None:
+    with pytest.raises(TokenInvalid):
+        checker(issuer).verify(issuer.token("first", **{name: issuer.url}))
     assert issuer.asked == 0
+
+
+def test_without_a_key_id_the_only_key_for_signatures_counts(issuer: Issuer) -> None:
+    issuer.others = [json.loads(ENCRYPTING) | {"use": "enc", "kid": "enc"}]
+    tokens = checker(issuer)
+    assert tokens.verify(issuer.token("first", kid=None)).tenant_id == "t"
+    assert issuer.asked == 1
+
+
+def test_a_published_key_may_lack_an_id(issuer: Issuer) -> None:
+    key = ed25519.Ed25519PrivateKey.generate()
+    issuer.keys = {}
+    issuer.others = [json.loads(jwt.get_algorithm_by_name("EdDSA").to_jwk(key.public_key()))]
+    now = int(time.time())
+    text = jwt.encode({"sub": "t", "iat": now, "exp": now + 60}, key, algorithm="EdDSA")
+    assert checker(issuer).verify(text).tenant_id == "t"
+
+
+def test_without_a_key_id_two_keys_are_one_too_many(issuer: Issuer) -> None:
+    issuer.add("second")
+    with pytest.raises(TokenInvalid):
+        checker(issuer).verify(issuer.token("first", kid=None))
+
+
+def test_a_strange_key_does_not_pass_for_the_only_one(issuer: Issuer) -> None:
+    tokens = checker(issuer)
+    issuer.add("second")
+    strange = issuer.token("second", kid=None)
+    del issuer.keys["second"]
+    with pytest.raises(TokenInvalid):
+        tokens.verify(strange)
+
+
+def test_the_only_key_is_found_anew_after_the_pause(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = checker(issuer)
+    tokens.verify(issuer.token("first", kid=None))
+    issuer.keys.clear()
+    issuer.add("second")
+    rotated = issuer.token("second", kid=None)
+    with pytest.raises(TokenInvalid):
+        tokens.verify(rotated)
+    monkeypatch.setattr(keyset, "FETCH_PAUSE_S", 0.0)
+
+    def accepted() -> bool:
+        try:
+            tokens.verify(rotated)
+        except TokenInvalid:
+            return False
+        return True
+
+    assert eventually(accepted)

@@ -207,8 +207,16 @@ def test_clients_of_a_tenant_that_is_gone_hear_of_it() -> None:
     process.store.rows["a"] = GONE
     process.newest()
 
-    assert held.is_gone
+    assert held.gone_since is not None
     assert process.read[-1] == ("a", None, False)
+    # The command that computes it anew finds out whether it is back.
+    assert process.lost == [("a", None)]
+    process.store.rows["a"] = None
+    process.newest()
+    assert held.gone_since is not None
+    process.put("a", Version("e2", 1))
+    process.newest()
+    assert held.gone_since is None
 
 
 def test_while_the_store_is_away_what_is_held_stays() -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from web.http.strict_json import DuplicateName, NotANumber, dumps, loads
+from web.http.strict_json import DuplicateName, LoneSurrogate, NotANumber, dumps, loads
 
 
 def test_what_is_plain_passes_both_ways() -> None:
     value: dict[str, object] = {"name": "Ünal", "list": [1, 2.5, None, True, {"deep": {}}]}
     assert loads(dumps(value)) == value
+
+
+def test_both_halves_of_a_character_are_one() -> None:
+    assert loads(b'["\\ud83d\\ude00", "\\u00e9", "\\\\ud800"]') == ["\U0001f600", "é", "\\ud800"]
 
 
 @pytest.mark.parametrize(
@@ -19,6 +23,9 @@ def test_what_is_plain_passes_both_ways() -> None:
         (b'[{"x": {"a": 1, "b": 2, "a": 3}}]', DuplicateName),
         (b"NaN", NotANumber),
         (b'{"a": -Infinity}', NotANumber),
+        (b'{"a": "\\ud800"}', LoneSurrogate),
+        (b'{"\\uDFFF": 1}', LoneSurrogate),
+        (b'["\\udc00\\ud800"]', LoneSurrogate),
         (b"\xff", ValueError),
         (b"{", ValueError),
         (b"[" * 100_000, RecursionError),

@@ -19,6 +19,7 @@ const REASONS = {
   computation_failing: "These numbers cannot be computed at the moment.",
   snapshot_missing: "The store lost these numbers; they are computed anew.",
   late: "The last computation is overdue.",
+  unknown_tenant: "These books are not in the database at the moment.",
 };
 
 /** What the connection's state is called, and the shape beside it. `format` is null before the first snapshot. */
@@ -26,6 +27,7 @@ export function stateWords(status, snapshot, format) {
   const from = snapshot && format ? `, showing data from ${format.time(snapshot.computed_at)}` : "";
   switch (status.state) {
     case "live":
+      if (status.reason === "unknown_tenant") return ["busy", `Waiting${from}`];
       return status.stale ? ["delayed", `Delayed${from}`] : ["live", "Live"];
     case "reconnecting":
       return ["busy", "Reconnecting"];
