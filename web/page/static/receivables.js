@@ -15,7 +15,7 @@ export function receivables({ overview, format }) {
   return h(
     "section",
     { class: "panel receivables", key: "receivables", "aria-labelledby": "receivables-title" },
-    h("header", {}, h("h2", { id: "receivables-title" }, "Who owes us"), dso !== null && h("p", { class: "note", title: "Days sales outstanding over the last 90 days" }, `paid after ${format.decimal(dso)} days`)),
+    h("header", {}, h("h2", { id: "receivables-title" }, "Who owes us"), dso !== null && h("p", { class: "note", title: "Days sales outstanding over the last 90 days" }, `DSO ${format.decimal(dso)} days`)),
     h("p", { class: "figure" }, h("strong", {}, money(outstanding)), " outstanding", late > 0 && h("span", { class: "late" }, `${format.money(late)} overdue`)),
     h("div", { class: "ageing", "aria-hidden": "true" }, ageing.map(({ bucket, amount }) => (share(amount) > 0 ? h("i", { key: bucket, "data-bucket": bucket, style: { "flex-grow": share(amount) } }) : null))),
     h(
