@@ -51,7 +51,7 @@ CREDITS = """
                CASE WHEN NOT p.unknown AND money.no_rate IS NULL
                     THEN round(trimmed.left_over * money.factor, money.places) END AS base,
                CASE WHEN p.unknown THEN p.lacks END AS lacks, CASE WHEN p.unknown THEN p.day END AS since
-        FROM who a
+        FROM asked a
         JOIN (SELECT *, source_kind AS kind, source_id AS payment_id FROM spare) p ON p.tenant_id = a.tenant_id
         CROSS JOIN LATERAL (SELECT round(p.left_over, 20) AS left_over) trimmed
         CROSS JOIN LATERAL (SELECT round(trimmed.left_over, {minor p.currency}) AS amount) own_money
