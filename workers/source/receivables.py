@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+# Where links are followed, of the invoices without a balance those are settled that are neither wanted nor without any link:
+# see doubtful.py.
+#
 # Only invoices with a balance are looked at, however many were ever paid. One that rounds to 0 in its own currency is not
 # open. amount: the balance rounded in its own currency; worth: in base units, or that again where there is no rate.
 _SETTLED = """
     , settled_sum AS (
-        SELECT tenant_id, target_id, settles FROM target_sum WHERE NOT special
+        SELECT w.tenant_id, w.target_id, coalesce(sum(f.settles), 0) AS settles
+        FROM wanted w
+        FULL JOIN followed f ON f.tenant_id = w.tenant_id AND f.target_id = w.target_id
+        WHERE {there w.tenant_id}
+        GROUP BY w.tenant_id, w.target_id
         UNION ALL
-        SELECT tenant_id, target_id, sum(settles)
-        FROM followed
-        WHERE target_kind = 'invoice'
-        GROUP BY tenant_id, target_id
+        SELECT tenant_id, target_id, 0 FROM doubtful_target WHERE NOT linked
     )
 """
 
@@ -42,7 +46,9 @@ _OPEN = """
 _SETTLED_SUM = "FULL JOIN settled_sum s ON s.tenant_id = i.tenant_id AND s.target_id = i.invoice_id"
 
 OPEN = _OPEN.replace("{settled}", "").replace("{settles}", "0")
-FOLLOWED_OPEN = _SETTLED + _OPEN.replace("{settled}", _SETTLED_SUM).replace("{settles}", "coalesce(s.settles, 0)")
+FOLLOWED_OPEN = _SETTLED + _OPEN.replace("{settled}", _SETTLED_SUM).replace(
+    "{settles}", "coalesce(s.settles, i.total, 'NaN')"
+)
 
 OPEN_INVOICES = """
     SELECT owed.tenant_id, 'open_invoices' AS family, owed.client_id, c.name, owed.bucket, owed.currency, owed.documents,
