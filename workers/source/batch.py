@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -73,7 +73,8 @@ Groups = dict[str, list[Any]]
 class Batch:
     """Tenants that exist, their clocks, and the transaction that reads them.
 
-    links_unknown: the tenants of whom nobody can say which money paid for what.
+    links_unknown: the tenants of whom nobody can say which money paid for what. links_followed: those whose links have to
+    be followed to find out what is open and left over, because the host does not say all of it.
     """
 
     connection: Connection
@@ -81,6 +82,12 @@ class Batch:
     clocks: Mapping[str, Clock]
     missing: Missing = frozenset()
     links_unknown: frozenset[str] = field(default=frozenset())
+    links_followed: frozenset[str] = field(default=frozenset())
+
+    def of(self, concerned: Callable[[Tenant], bool]) -> Batch:
+        """The batch without the tenants that a statement does not concern."""
+        kept = {tenant_id: tenant for tenant_id, tenant in self.tenants.items() if concerned(tenant)}
+        return replace(self, tenants=kept)
 
     def groups(self, query: Statement, families: Mapping[str, type[Any]]) -> dict[str, Groups]:
         """Run the statement and make one group of each row, by family and tenant: of the columns named as the fields of

@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
-# What became of plain links is what remains of every link without the special ones.
-#
-# What is left of each payment, refund and credit note? What the host says, else what no target took; a credit note is used
-# by the refunds that pay it out, too. A link whose worth in
-# the source's currency no rate tells leaves it unknown: then only what links of its own currency took is known to be gone,
-# and the value is not known at all; `lacks` names the currency, if it is not the source's own.
+# What is left of each payment, refund and credit note that may have something left? What the host says, else what no target
+# took: of wanted targets what they really did, of others (see doubtful.py) the whole amount. A credit note is used by the
+# refunds that pay it out, too. A link whose worth in the source's currency no rate tells leaves it unknown: then only what
+# links of its own currency took is known to be gone, and the value is not known at all; `lacks` names the currency, if it is
+# not the source's own.
 SPARE = """
-    , used AS (
+    , source AS MATERIALIZED (
+        SELECT d.tenant_id, d.source_kind, d.source_id, s.client_id::text AS client_id, s.day,
+               coalesce(s.currency::text, 'XXX') AS currency, s.base_rate, coalesce(s.amount, 'NaN') AS amount, s.given
+        FROM (
+            SELECT tenant_id, source_kind, source_id FROM doubtful_source WHERE valid
+            UNION
+            SELECT w.tenant_id, l.source_kind::text, l.source_id::text
+            FROM wanted w
+            CROSS JOIN LATERAL (
+                SELECT * FROM dashboard.allocation AS allocation
+                WHERE tenant_id = w.tenant_id AND invoice_id = w.target_id
+                OFFSET 0
+            ) l
+        ) d
+        JOIN asked a ON a.tenant_id = d.tenant_id
+        CROSS JOIN LATERAL (
+            SELECT client_id, paid_on AS day, currency, base_rate, amount, unapplied AS given
+            FROM dashboard.payment AS payment
+            WHERE tenant_id = a.tenant_id AND payment_id = d.source_id AND kind = d.source_kind
+                AND status = 'succeeded' AND paid_on <= a.today
+            UNION ALL
+            SELECT client_id, issue_date, currency, base_rate, total, balance FROM dashboard.invoice AS note
+            WHERE tenant_id = a.tenant_id AND invoice_id = d.source_id AND kind = d.source_kind AND kind = 'credit_note'
+                AND status = 'posted' AND issue_date <= a.today
+            OFFSET 0
+        ) s
+    ),
+    used AS (
         SELECT tenant_id, source_kind, source_id, sum(worth) AS worth,
                sum(taken) FILTER (WHERE source_currency = target_currency) AS taken,
                bool_or(worth IS NULL AND taken > 0) AS unknown,
@@ -17,13 +43,16 @@ SPARE = """
         FROM (
             SELECT tenant_id, source_kind, source_id, source_currency, target_currency, taken, worth, lacks FROM followed
             UNION ALL
-            SELECT tenant_id, source_kind, source_id, source_currency, target_currency, amount, amount, NULL
-            FROM every_link
-            WHERE source_currency = target_currency
-            UNION ALL
-            SELECT tenant_id, source_kind, source_id, source_currency, target_currency, -amount, -amount, NULL
-            FROM link
-            WHERE source_currency = target_currency
+            SELECT s.tenant_id, s.source_kind, s.source_id, s.currency, s.currency, l.amount, l.amount, NULL
+            FROM source s
+            CROSS JOIN LATERAL (
+                SELECT invoice_id::text AS target_id, coalesce(amount, 'NaN') AS amount
+                FROM dashboard.allocation AS allocation
+                WHERE s.given IS NULL AND tenant_id = s.tenant_id AND source_kind = s.source_kind AND source_id = s.source_id
+                OFFSET 0
+            ) l
+            FULL JOIN wanted w ON w.tenant_id = s.tenant_id AND w.target_id = l.target_id
+            WHERE {there s.tenant_id} AND CASE WHEN w.tenant_id IS NULL THEN true ELSE false END
             UNION ALL
             SELECT tenant_id, target_kind, target_id, target_currency, target_currency, taken, taken, NULL
             FROM followed
@@ -52,7 +81,7 @@ CREDITS = """
                CASE WHEN NOT p.unknown AND money.no_rate IS NULL
                     THEN round(trimmed.left_over * money.factor, money.places) END AS base,
                CASE WHEN p.unknown THEN p.lacks END AS lacks, CASE WHEN p.unknown THEN p.day END AS since
-        FROM who a
+        FROM asked a
         JOIN (SELECT *, source_kind AS kind, source_id AS payment_id FROM spare) p ON p.tenant_id = a.tenant_id
         CROSS JOIN LATERAL (SELECT round(p.left_over, 20) AS left_over) trimmed
         CROSS JOIN LATERAL (SELECT round(trimmed.left_over, {minor p.currency}) AS amount) own_money

@@ -20,6 +20,46 @@ PAYER = """
     ) payer ON true
 """
 
+# All valid links of each `wanted` target (tenant_id, target_id), as `link`; one by one through indexes, so these are few.
+LINKS_OF_WANTED = """
+    target AS MATERIALIZED (
+        SELECT a.*, i.invoice_id::text AS target_id, i.kind AS target_kind, i.currency::text AS currency, i.base_rate,
+               i.issue_date, coalesce(i.total, 'NaN') AS total, coalesce(i.tax, 0) AS tax,
+               CASE WHEN i.kind = 'credit_note' AND i.balance IS NOT NULL THEN coalesce(i.total, 'NaN') END AS room
+        FROM wanted w
+        JOIN asked a ON a.tenant_id = w.tenant_id
+        CROSS JOIN LATERAL (
+            SELECT * FROM dashboard.invoice AS invoice
+            WHERE tenant_id = w.tenant_id AND invoice_id = w.target_id AND status = 'posted'
+            OFFSET 0
+        ) i
+        WHERE i.kind IN ('invoice', 'credit_note')
+    ),
+    link AS MATERIALIZED (
+        SELECT t.tenant_id, t.base, t.target_id, t.target_kind, coalesce(t.currency, 'XXX') AS target_currency,
+               t.total, t.room, l.allocation_id::text AS allocation_id, coalesce(l.amount, 'NaN') AS amount,
+               l.source_kind::text AS source_kind, l.source_id::text AS source_id,
+               coalesce(s.currency::text, 'XXX') AS source_currency, s.base_rate AS source_rate, s.day
+        FROM target t
+        CROSS JOIN LATERAL (
+            SELECT * FROM dashboard.allocation AS allocation
+            WHERE tenant_id = t.tenant_id AND invoice_id = t.target_id
+            OFFSET 0
+        ) l
+        CROSS JOIN LATERAL (
+            SELECT paid_on AS day, currency, base_rate FROM dashboard.payment AS payment
+            WHERE tenant_id = t.tenant_id AND payment_id = l.source_id AND kind = l.source_kind
+                AND status = 'succeeded' AND paid_on <= t.today
+            UNION ALL
+            SELECT issue_date, currency, base_rate FROM dashboard.invoice AS note
+            WHERE tenant_id = t.tenant_id AND invoice_id = l.source_id AND kind = l.source_kind AND kind = 'credit_note'
+                AND status = 'posted' AND issue_date <= t.today
+            OFFSET 0
+        ) s
+        WHERE t.target_kind = 'invoice' OR l.source_kind = 'refund'
+    ),
+"""
+
 # Follows every `link`, a common table expression of valid links: all of those of each target that is in it. A link has
 #   tenant_id, base
 #   target_id, target_kind, target_currency, total, room (of a credit note whose balance the host keeps, what refunds may

@@ -2,39 +2,53 @@
 
 from __future__ import annotations
 
+# Where links are followed, of the invoices without a balance those are settled that are neither wanted nor without any link:
+# see doubtful.py.
+#
 # Only invoices with a balance are looked at, however many were ever paid. One that rounds to 0 in its own currency is not
 # open. amount: the balance rounded in its own currency; worth: in base units, or that again where there is no rate.
-OPEN = """
+_SETTLED = """
     , settled_sum AS (
-        SELECT tenant_id, target_id, settles FROM target_sum WHERE NOT special
+        SELECT w.tenant_id, w.target_id, coalesce(sum(f.settles), 0) AS settles
+        FROM wanted w
+        FULL JOIN followed f ON f.tenant_id = w.tenant_id AND f.target_id = w.target_id
+        WHERE {there w.tenant_id}
+        GROUP BY w.tenant_id, w.target_id
         UNION ALL
-        SELECT tenant_id, target_id, sum(settles)
-        FROM followed
-        WHERE target_kind = 'invoice'
-        GROUP BY tenant_id, target_id
-    ),
-    open AS MATERIALIZED (
+        SELECT tenant_id, target_id, 0 FROM doubtful_target WHERE NOT linked
+    )
+"""
+
+# {settled} joins what is settled, {settles} is it: where the host tells every balance, nothing.
+_OPEN = """
+    , open AS MATERIALIZED (
         SELECT a.tenant_id, a.today, i.invoice_id::text AS invoice_id, i.client_id, i.issue_date, i.due_date,
                coalesce(i.currency::text, 'XXX') AS currency,
                i.tax IS NULL OR abs(i.total) < abs(i.tax) OR i.due_date IS NULL OR i.issue_date > a.today AS anomaly,
                left_over.balance, own_money.amount, money.factor, money.places, money.no_rate,
                round(left_over.balance * money.factor, money.places) AS worth
-        FROM who a
+        FROM asked a
         CROSS JOIN LATERAL (
             SELECT * FROM dashboard.invoice AS invoice
             WHERE tenant_id = a.tenant_id AND status = 'posted' AND kind = 'invoice' AND (balance IS NULL OR balance > 0)
                 AND (written_off_on IS NULL OR written_off_on > a.today)
             OFFSET 0
         ) i
-        FULL JOIN settled_sum s ON s.tenant_id = i.tenant_id AND s.target_id = i.invoice_id
+        {settled}
         CROSS JOIN LATERAL (
-            SELECT coalesce(i.balance, coalesce(i.total, 'NaN') - coalesce(s.settles, 0)) AS balance
+            SELECT coalesce(i.balance, coalesce(i.total, 'NaN') - {settles}) AS balance
         ) left_over
         CROSS JOIN LATERAL (SELECT round(left_over.balance, {minor i.currency}) AS amount) own_money
         {balance i}
         WHERE {there i.tenant_id} AND CASE WHEN own_money.amount > 0 THEN true ELSE false END
     )
 """
+_SETTLED_SUM = "FULL JOIN settled_sum s ON s.tenant_id = i.tenant_id AND s.target_id = i.invoice_id"
+
+OPEN = _OPEN.replace("{settled}", "").replace("{settles}", "0")
+FOLLOWED_OPEN = _SETTLED + _OPEN.replace("{settled}", _SETTLED_SUM).replace(
+    "{settles}", "coalesce(s.settles, i.total, 'NaN')"
+)
 
 OPEN_INVOICES = """
     SELECT owed.tenant_id, 'open_invoices' AS family, owed.client_id, c.name, owed.bucket, owed.currency, owed.documents,
@@ -69,7 +83,7 @@ OPEN_INVOICES = """
 INCOMING = """
     (WITH promised AS (
         SELECT o.*, l.amount AS promised, p.paid_on AS day, p.payment_id, l.allocation_id
-        FROM who a
+        FROM asked a
         CROSS JOIN LATERAL (
             SELECT * FROM dashboard.payment AS payment
             WHERE tenant_id = a.tenant_id AND status = 'succeeded' AND paid_on > a.today

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -40,7 +42,7 @@ from workers.facts import (
 )
 from workers.source.activity import ACTIVITY
 from workers.source.alerts import read_known, read_thresholds
-from workers.source.balances import BALANCES
+from workers.source.balances import BALANCES, FOLLOWED_BALANCES
 from workers.source.batch import Batch, Groups, Statement
 from workers.source.clock import clock
 from workers.source.closes import CLOSES, write_closes
@@ -53,7 +55,7 @@ from workers.source.quotes import QUOTES
 from workers.source.recurring import RECURRING
 from workers.source.revenue import CASH_REVENUE
 from workers.source.state import read_state
-from workers.source.tenants import ALL_TENANTS, read_links_unknown, read_tenants
+from workers.source.tenants import ALL_TENANTS, read_tenants, with_links
 
 # Each statement, and the fields of TenantFacts that it answers with what each of their rows becomes.
 FAMILIES: tuple[tuple[Statement, Mapping[str, type[Any]]], ...] = (
@@ -63,6 +65,7 @@ FAMILIES: tuple[tuple[Statement, Mapping[str, type[Any]]], ...] = (
     (EXPENSES, {"expenses": ExpenseGroup}),
     (PAID_EXPENSES, {"paid_expenses": ExpenseGroup}),
     (BALANCES, {"open_invoices": OpenInvoiceGroup, "incoming": IncomingGroup, "credits": CreditGroup}),
+    (FOLLOWED_BALANCES, {"open_invoices": OpenInvoiceGroup, "incoming": IncomingGroup, "credits": CreditGroup}),
     (PAYABLES, {"payables": PayableGroup}),
     (CASH_SINCE, {"cash_since": CashSinceGroup}),
     (QUOTES, {"quotes": QuoteGroup}),
@@ -70,10 +73,12 @@ FAMILIES: tuple[tuple[Statement, Mapping[str, type[Any]]], ...] = (
     (CLOSES, {"closes": Close}),
 )
 
-# Large statements that most tenants have no answer to are asked of batches only in which some have.
-ASKED_OF: Mapping[Statement, Callable[[Tenant], bool]] = {
-    CASH_REVENUE: lambda tenant: tenant.basis == "cash",
-    CASH_SINCE: lambda tenant: tenant.cash_balance is not None and tenant.cash_balance_on is not None,
+# Statements that concern only some of the tenants, and of a batch without any of these are not asked at all.
+CONCERNS: Mapping[Statement, Callable[[Batch, Tenant], bool]] = {
+    BALANCES: lambda batch, tenant: tenant.tenant_id not in batch.links_followed,
+    FOLLOWED_BALANCES: lambda batch, tenant: tenant.tenant_id in batch.links_followed,
+    CASH_REVENUE: lambda _, tenant: tenant.basis == "cash",
+    CASH_SINCE: lambda _, tenant: tenant.cash_balance is not None and tenant.cash_balance_on is not None,
 }
 
 
@@ -194,12 +199,14 @@ def _facts(
     alerts: Mapping[str, tuple[KnownAlert, ...]],
     default_thresholds: AlertThresholds,
 ) -> dict[str, TenantFacts]:
-    batch = replace(batch, links_unknown=read_links_unknown(batch))
-    groups: dict[str, Groups] = {}
+    batch = with_links(batch)
+    groups: defaultdict[str, Groups] = defaultdict(dict)
     for query, families in FAMILIES:
-        concerns = ASKED_OF.get(query)
-        if concerns is None or any(map(concerns, batch.tenants.values())):
-            groups |= batch.groups(query, families)
+        concerns = CONCERNS.get(query)
+        concerned = batch if concerns is None else batch.of(partial(concerns, batch))
+        if concerned.tenants:
+            for family, by_tenant in concerned.groups(query, families).items():
+                groups[family] |= by_tenant
     activity = batch.groups(ACTIVITY, {"activity": ClientActivity})["activity"]
     thresholds = read_thresholds(batch, default_thresholds)
     return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
@@ -23,29 +24,47 @@ TENANTS = Statement(
     with_conversions("""
     SELECT t.tenant_id, t.name, t.timezone, t.base_currency::text, t.basis, t.fiscal_year_start_month,
            round(t.cash_balance, {minor t.base_currency}) AS cash_balance, t.cash_balance_on,
-           EXISTS (SELECT FROM dashboard.invoice i WHERE i.tenant_id = t.tenant_id AND i.status = 'posted')
-           OR EXISTS (SELECT FROM dashboard.payment p WHERE p.tenant_id = t.tenant_id AND p.status = 'succeeded')
-           OR EXISTS (SELECT FROM dashboard.expense e WHERE e.tenant_id = t.tenant_id AND e.status = 'posted')
+           EXISTS (SELECT FROM dashboard.invoice i WHERE i.tenant_id = t.tenant_id AND i.status = 'posted' OFFSET 0)
+           OR EXISTS (SELECT FROM dashboard.payment p WHERE p.tenant_id = t.tenant_id AND p.status = 'succeeded' OFFSET 0)
+           OR EXISTS (SELECT FROM dashboard.expense e WHERE e.tenant_id = t.tenant_id AND e.status = 'posted' OFFSET 0)
            OR EXISTS (SELECT FROM dashboard.quote q
-                      WHERE q.tenant_id = t.tenant_id AND q.status NOT IN ('draft', 'void')) AS has_documents
+                      WHERE q.tenant_id = t.tenant_id AND q.status NOT IN ('draft', 'void') OFFSET 0) AS has_documents
     FROM dashboard.tenant AS t
     WHERE t.tenant_id = ANY(:tenant_ids)
 """)
 )
 
-# Of which tenants can nobody say which money paid for what? Balances are kept, there is money, and nothing says where it
-# went: neither an allocation nor what is unapplied.
-LINKS_UNKNOWN = statement("""
-    SELECT a.tenant_id FROM asked a
-    WHERE NOT EXISTS (SELECT FROM dashboard.allocation l WHERE l.tenant_id = a.tenant_id OFFSET 0)
-        AND (EXISTS (SELECT FROM dashboard.payment AS p
-                     WHERE p.tenant_id = a.tenant_id AND p.status = 'succeeded' AND p.paid_on <= a.today OFFSET 0)
-             OR EXISTS (SELECT FROM dashboard.invoice AS n
-                        WHERE n.tenant_id = a.tenant_id AND n.status = 'posted' AND n.kind = 'credit_note' OFFSET 0))
-        AND EXISTS (SELECT FROM dashboard.invoice AS i
-                    WHERE i.tenant_id = a.tenant_id AND i.status = 'posted' AND i.balance IS NOT NULL OFFSET 0)
-        AND NOT EXISTS (SELECT FROM dashboard.payment AS p
-                        WHERE p.tenant_id = a.tenant_id AND p.unapplied IS NOT NULL OFFSET 0)
+# Of which tenants can nobody say which money paid for what (`unknown`)? Balances are kept, there is money, and nothing says
+# where it went: neither an allocation nor what is unapplied. And which of the others leave it to us to find out what is open
+# and what is left over (`followed`)? Only where every `balance` and every `unapplied` is filled links need not be read.
+#
+# OFFSET 0 keeps the planner from reading all tenants' rows into a hash table instead of looking for one row.
+LINKS = statement("""
+    SELECT a.tenant_id, said.nothing AS unknown,
+           NOT said.nothing AND (
+               EXISTS (SELECT FROM dashboard.payment AS payment
+                       WHERE tenant_id = a.tenant_id AND status = 'succeeded' AND unapplied IS NULL
+                           AND (unapplied IS NULL OR unapplied > 0) OFFSET 0)
+               OR EXISTS (SELECT FROM dashboard.invoice AS invoice
+                          WHERE tenant_id = a.tenant_id AND status = 'posted' AND kind = 'invoice' AND balance IS NULL
+                              AND (balance IS NULL OR balance > 0) OFFSET 0)
+               OR EXISTS (SELECT FROM dashboard.invoice AS note
+                          WHERE tenant_id = a.tenant_id AND status = 'posted' AND kind = 'credit_note' AND balance IS NULL
+                              AND (balance IS NULL OR balance > 0) OFFSET 0)
+           ) AS followed
+    FROM asked a
+    CROSS JOIN LATERAL (
+        SELECT NOT EXISTS (SELECT FROM dashboard.allocation l WHERE l.tenant_id = a.tenant_id OFFSET 0)
+            AND (EXISTS (SELECT FROM dashboard.payment AS p
+                         WHERE p.tenant_id = a.tenant_id AND p.status = 'succeeded' AND p.paid_on <= a.today OFFSET 0)
+                 OR EXISTS (SELECT FROM dashboard.invoice AS n
+                            WHERE n.tenant_id = a.tenant_id AND n.status = 'posted' AND n.kind = 'credit_note' OFFSET 0))
+            AND EXISTS (SELECT FROM dashboard.invoice AS i
+                        WHERE i.tenant_id = a.tenant_id AND i.status = 'posted' AND i.balance IS NOT NULL OFFSET 0)
+            AND NOT EXISTS (SELECT FROM dashboard.payment AS p
+                            WHERE p.tenant_id = a.tenant_id AND p.unapplied IS NOT NULL OFFSET 0) AS nothing
+        OFFSET 0
+    ) said
 """)
 
 NO_CURRENCY = "XXX"
@@ -65,9 +84,14 @@ def read_tenants(
     return tenants, {tenant_id: row.has_documents for tenant_id, row in rows.items()}
 
 
-def read_links_unknown(batch: Batch) -> frozenset[str]:
-    """The tenants of whom nobody can say which money paid for what."""
-    return frozenset(batch.execute(LINKS_UNKNOWN).scalars())
+def with_links(batch: Batch) -> Batch:
+    """The batch with what is known of its tenants' links."""
+    rows = batch.execute(LINKS).all()
+    return replace(
+        batch,
+        links_unknown=frozenset(row.tenant_id for row in rows if row.unknown),
+        links_followed=frozenset(row.tenant_id for row in rows if row.followed),
+    )
 
 
 def _tenant(row: Row[Any]) -> Tenant:
