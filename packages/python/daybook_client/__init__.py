@@ -5,7 +5,7 @@
         for snapshot in client.updates():
             print(snapshot["version"], snapshot["metrics"][0]["value"])
 
-Copy it into your project; it depends on nothing else of Daybook. Whatever goes on for long reconnects by itself with full
+It depends on nothing else of Daybook. Whatever goes on for long reconnects by itself with full
 jitter, obeys Retry-After and the close codes, and never hands out a version that is not newer than the one before.
 """
 
