@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from web.http.strict_json import DuplicateName, LoneSurrogate, NotANumber, dumps, loads
+from shared.strict_json import DuplicateName, LoneSurrogate, NotANumber, dumps, loads
 
 
 def test_what_is_plain_passes_both_ways() -> None:
