@@ -72,6 +72,11 @@ beat_schedule = {
         "kwargs": {"scheduled": True},
         "options": {"queue": "sweep", "expires": 2 * _TICK_S, "ignore_result": True},
     },
+    "mend": {
+        "task": "dashboard.mend_totals",
+        "schedule": _every(_TICK_S),
+        "options": {"queue": "sweep", "expires": 2 * _TICK_S, "ignore_result": True},
+    },
     "pulse": {
         "task": "dashboard.pulse",
         "schedule": _every(PULSE_INTERVAL_S),

@@ -1,4 +1,4 @@
-"""Many WebSocket clients in one process: they read, answer pings, and note when each message came."""
+"""Many WebSocket clients in one process: they read, answer pings, and note when each message came, and how long it was."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import struct
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -18,12 +19,18 @@ Heard = Callable[["Client", dict[str, Any]], None]
 
 
 class Client(asyncio.Protocol):
-    """One socket of a tenant; `heard` gets every message but the first."""
+    """One socket of a tenant; `heard` gets every message but the first.
 
-    def __init__(self, port: int, tenant_id: str, heard: Heard | None) -> None:
+    With `offer`, a Sec-WebSocket-Extensions, what comes compressed is counted and not inflated: nothing is heard of it.
+    """
+
+    def __init__(self, port: int, tenant_id: str, heard: Heard | None, offer: str | None = None) -> None:
         self.tenant_id = tenant_id
+        self.bytes = 0
+        self._offer = offer
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.frames = 0
+        self.arrived = 0.0  # time.perf_counter() of the newest message
         self.closed: int | None = None
         self._port = port
         self._heard = heard
@@ -42,6 +49,7 @@ class Client(asyncio.Protocol):
             "Sec-WebSocket-Version: 13",
             f"Sec-WebSocket-Key: {key}",
             f"Authorization: Bearer {token(self.tenant_id)}",
+            *([f"Sec-WebSocket-Extensions: {self._offer}"] if self._offer else []),
         )
         transport.write("\r\n".join([*head, "", ""]).encode())
 
@@ -79,6 +87,8 @@ class Client(asyncio.Protocol):
     def _take(self, opcode: int, payload: bytes) -> None:
         if opcode == TEXT:
             self.frames += 1
+            self.arrived = time.perf_counter()
+            self.bytes += len(payload)
             if not self.opened.done():
                 self.opened.set_result(None)
             elif self._heard:
@@ -97,7 +107,12 @@ class Client(asyncio.Protocol):
 
 
 async def connect(
-    port: int, tenant_id: str, heard: Heard | None = None, *, receive_buffer: int | None = None
+    port: int,
+    tenant_id: str,
+    heard: Heard | None = None,
+    *,
+    receive_buffer: int | None = None,
+    offer: str | None = None,
 ) -> Client:
     """An open socket: its first message has come."""
     raw = socket.socket()
@@ -106,19 +121,19 @@ async def connect(
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     loop = asyncio.get_running_loop()
     await loop.sock_connect(raw, ("127.0.0.1", port))
-    _, client = await loop.create_connection(lambda: Client(port, tenant_id, heard), sock=raw)
+    _, client = await loop.create_connection(lambda: Client(port, tenant_id, heard, offer), sock=raw)
     await client.opened
     return client
 
 
 async def connect_all(
-    port: int, tenant_ids: Iterable[str], heard: Heard | None = None, *, at_once: int = 50
+    port: int, tenant_ids: Iterable[str], heard: Heard | None = None, *, at_once: int = 50, offer: str | None = None
 ) -> list[Client]:
     """One socket for each id given, so many handshakes at a time."""
     turn = asyncio.Semaphore(at_once)
 
     async def one(tenant_id: str) -> Client:
         async with turn:
-            return await connect(port, tenant_id, heard)
+            return await connect(port, tenant_id, heard, offer=offer)
 
     return list(await asyncio.gather(*(one(tenant_id) for tenant_id in tenant_ids)))

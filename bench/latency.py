@@ -51,7 +51,8 @@ class Screens:
     pending: dict[Client, int] = field(default_factory=dict)
     revisions: dict[str, int] = field(default_factory=dict)
     clients: dict[str, list[Client]] = field(default_factory=dict)
-    awaited: dict[Client, tuple[int, float, asyncio.Future[float]]] = field(default_factory=dict)
+    promised: dict[str, int] = field(default_factory=dict)
+    awaited: dict[Client, list[tuple[int, float, asyncio.Future[float]]]] = field(default_factory=dict)
 
     def heard(self, client: Client, message: dict[str, Any]) -> None:
         if message["type"] != "dashboard.update":
@@ -61,21 +62,27 @@ class Screens:
         count = next(int(metric["value"]) for metric in data["metrics"] if metric["name"] == "Pending Invoices")
         self.pending[client] = count
         self.revisions[client.tenant_id] = int(data["version"].partition("-")[2])
-        if client in self.awaited and count >= self.awaited[client][0]:
-            _, since, seen = self.awaited.pop(client)
-            if not seen.done():
+        waiting = self.awaited.pop(client, [])
+        self.awaited[client] = [one for one in waiting if one[0] > count]
+        for wanted, since, seen in waiting:
+            if wanted <= count and not seen.done():
                 seen.set_result(arrived - since)
 
     def shown(self, tenant_id: str) -> int:
         """Pending invoices of the tenant as its clients have them."""
         return max(self.pending[client] for client in self.clients[tenant_id])
 
+    def expect_one_more(self, tenant_id: str, since: float) -> list[asyncio.Future[float]]:
+        """As `expect`, of one more than it shows and than was expected before."""
+        return self.expect(tenant_id, max(self.shown(tenant_id), self.promised.get(tenant_id, 0)) + 1, since)
+
     def expect(self, tenant_id: str, count: int, since: float) -> list[asyncio.Future[float]]:
         """Seconds after `since` until each socket of the tenant shows so many pending invoices."""
+        self.promised[tenant_id] = count
         futures = []
         for client in self.clients[tenant_id]:
             seen: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-            self.awaited[client] = (count, since, seen)
+            self.awaited.setdefault(client, []).append((count, since, seen))
             futures.append(seen)
         return futures
 
@@ -90,7 +97,7 @@ async def commits(
         await asyncio.sleep(max(0.0, begin + number / options.commits - time.perf_counter()))
         tenant_id = tenants[number % len(tenants)]
         await db.execute(SALE, [f"sale-{next(_numbers)}", tenant_id])
-        answers += screens.expect(tenant_id, screens.shown(tenant_id) + 1, time.perf_counter())
+        answers += screens.expect_one_more(tenant_id, time.perf_counter())
         await db.commit()
     return list(await asyncio.wait_for(asyncio.gather(*answers), WITHIN_S))
 
@@ -106,7 +113,7 @@ async def commands(
         await db.execute(SALE, [f"sale-{next(_numbers)}", tenant_id])
         await db.commit()
         since = time.perf_counter()
-        futures = screens.expect(tenant_id, screens.shown(tenant_id) + 1, since)
+        futures = screens.expect_one_more(tenant_id, since)
         await recalculate(stack, tenant_id)
         answers += await asyncio.wait_for(asyncio.gather(*futures), WITHIN_S)
     await db.execute("SET session_replication_role = origin")

@@ -3,7 +3,8 @@
     python -m bench.requests [--seconds 8] [--pairs 3]
 
 Needs wrk (Debian: apt-get install wrk). One web process each, keep-alive, the snapshot of a tenant with 500 documents; the
-two take turns, and the ratio is the median of the pairs. Also the same question answered by 304.
+two take turns, and the ratio is the median of the pairs. Also the same question answered by gzip and by 304, and how long
+answers take at a steady rate below what the server can do.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import re
 import statistics
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import requests
 
 from bench.machine import load_note, product
+from bench.paced import paced
 from cli.local.embedded import free_port
 from tests.servers import eventually
 from tests.stack import Stack
@@ -24,13 +27,17 @@ from tests.tokens import bearer
 
 TENANT = "volume-00001"
 PATH = "/api/dashboard/realtime/aggregate/"
-CONNECTIONS = (1, 16)
+CONNECTIONS = (1, 16, 64)
+STEADY_CONNECTIONS, STEADY_RATE = 16, 400  # requests a second, far below what the server can do
 _UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
 
-def wrk(url: str, headers: Mapping[str, str], connections: int, seconds: int) -> dict[str, float]:
+def wrk(
+    url: str, headers: Mapping[str, str], connections: int, seconds: int, script: Path | None = None
+) -> dict[str, float]:
     """Requests per second, and the milliseconds that half and 99 % of the answers took at most."""
     arguments = [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
+    arguments += ["-s", str(script)] if script else []
     done = subprocess.run(
         ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", *arguments, url],
         capture_output=True, text=True, check=True,
@@ -91,11 +98,19 @@ def main() -> None:
         urls = {
             "constant": (constant, headers),
             "snapshot": (stack.url + PATH, headers),
+            "gzip": (stack.url + PATH, {**headers, "Accept-Encoding": "gzip"}),
             "304": (stack.url + PATH, {**headers, "If-None-Match": first.headers["ETag"]}),
         }
         print(f"snapshot of {len(first.content):,} bytes")
         for connections in CONNECTIONS:
             compare(urls, connections, options.seconds, options.pairs)
+        print(f"{STEADY_RATE} requests a second over {STEADY_CONNECTIONS} connections ({load_note()}):")
+        for name in ("constant", "snapshot"):
+            steady = [
+                paced(*urls[name], connections=STEADY_CONNECTIONS, rate=STEADY_RATE, seconds=options.seconds)
+                for _ in range(options.pairs)
+            ]
+            report(name, steady)
 
 
 if __name__ == "__main__":

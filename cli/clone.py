@@ -1,4 +1,4 @@
-"""What every command knows of this clone: where it is, its version, its .env, and where its bin/run listens."""
+"""What every command knows of this clone: where it is, its .env, and where its bin/run listens."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import contextlib
 import fcntl
 import json
 import os
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 from dotenv import dotenv_values
+
+from shared.errors import DaybookError
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCAL = ROOT / ".local"
@@ -18,13 +19,12 @@ LOCAL = ROOT / ".local"
 RUN_FILE, LOCK_FILE = "run.json", "lock"
 
 
+class NotAClone(DaybookError):
+    """Production images leave out the demo and what only a clone needs. Run the command in a clone."""
+
+
 class AlreadyRunning(Exception):
     """Another bin/run of this clone is running; two would write into one data directory."""
-
-
-def release() -> str:
-    """The version of Daybook, from the one place that says it."""
-    return str(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"])
 
 
 def environment(root: Path = ROOT) -> dict[str, str]:

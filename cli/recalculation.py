@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import click
 import msgspec
 from celery.exceptions import TimeoutError as NoResult
 
+from cli.known import REDIS_TIMEOUT_S, known_environment, load_settings
+from cli.progress import progress
+from cli.tenants import tenant_ids
 from shared.errors import DaybookError, StoreUnavailable
 from shared.outcomes import Outcome, Recalculation
+from shared.redis_client import connect
+from workers.database import make_engine
 
+MOST_FAILURES_SHOWN = 20
 # A batch takes well below a second; silence for so long means that no worker is there.
 SILENCE_S = 60.0
 
@@ -40,7 +48,27 @@ class Report:
         return f"{len(self.outcomes):,} tenants in {self.seconds:.1f} s, {rate:,.0f} per second ({parts or 'nothing to do'})"
 
 
-def recalculate(tenant_ids: Sequence[str], *, queue: str, advance: Callable[[str, int, int], None]) -> Report:
+@click.command()
+@click.option("--all", "everyone", is_flag=True, help="Every tenant.")
+@click.argument("user_ids", nargs=-1, metavar="[USER_ID]...")
+def recalculate(everyone: bool, user_ids: tuple[str, ...]) -> None:
+    """Recompute tenants on the workers and wait until all are done. Exit code 1 if any failed."""
+    if everyone == bool(user_ids):
+        raise click.UsageError("name the tenants, or say --all")
+    settings = load_settings(known_environment())
+    # Celery would try to reach Redis for long before it gave up.
+    with connect(settings.redis_url, timeout_s=REDIS_TIMEOUT_S) as client:
+        client.ping()
+    ids = tenant_ids(make_engine(settings.database_url or "")) if everyone else list(dict.fromkeys(user_ids))
+    with progress() as advance:
+        report = recalculate_tenants(ids, queue="sweep" if everyone else "commands", advance=advance)
+    print(report)
+    for outcome in report.failures[:MOST_FAILURES_SHOWN]:
+        print(f"  {outcome.tenant_id}: {outcome.reason or outcome.status}", file=sys.stderr)
+    sys.exit(1 if report.failures else 0)
+
+
+def recalculate_tenants(ids: Sequence[str], *, queue: str, advance: Callable[[str, int, int], None]) -> Report:
     """Recompute these tenants on the workers; raises NoWorkerAnswers when nothing comes back.
 
     The environment must hold the settings: the Celery app is made from it when it is imported.
@@ -50,13 +78,13 @@ def recalculate(tenant_ids: Sequence[str], *, queue: str, advance: Callable[[str
 
     started = time.monotonic()
     sent = [
-        task.apply_async(args=[list(tenant_ids[at : at + BATCH_SIZE])], queue=queue, expires=SILENCE_S * 5)
-        for at in range(0, len(tenant_ids), BATCH_SIZE)
+        task.apply_async(args=[list(ids[at : at + BATCH_SIZE])], queue=queue, expires=SILENCE_S * 5)
+        for at in range(0, len(ids), BATCH_SIZE)
     ]
     outcomes: list[Outcome] = []
     for at, result in enumerate(sent):
-        advance("recalculating", len(outcomes), len(tenant_ids))
-        batch = tenant_ids[at * BATCH_SIZE : (at + 1) * BATCH_SIZE]
+        advance("recalculating", len(outcomes), len(ids))
+        batch = ids[at * BATCH_SIZE : (at + 1) * BATCH_SIZE]
         try:
             answer = result.get(timeout=SILENCE_S, propagate=False)
         except NoResult:
@@ -64,7 +92,7 @@ def recalculate(tenant_ids: Sequence[str], *, queue: str, advance: Callable[[str
         except RuntimeError as error:  # all that Celery's result backend raises when it gives Redis up
             raise StoreUnavailable("Redis went away while the tenants were computed") from error
         outcomes += _outcomes(batch, answer)
-    advance("recalculating", len(tenant_ids), len(tenant_ids))
+    advance("recalculating", len(ids), len(ids))
     return Report(outcomes=tuple(outcomes), seconds=time.monotonic() - started)
 
 

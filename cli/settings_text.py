@@ -2,42 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 
-from shared.settings import Settings
-from shared.variables import Stated, Variable, stated
-
-# user:password@ of an address, and passwords among its parameters. Greedy: a password may hold an @ by mistake.
-_LOGIN = re.compile(r"//([^:/@]*):.*@")
-_PARAMETER = re.compile(r"(?i)(password|passwd|secret)=[^&]*")
-
-
-def masked(address: str) -> str:
-    """An address without its passwords; nothing at all of what is no address, for it may be anything."""
-    if "://" not in address:
-        return "***"
-    return _PARAMETER.sub(r"\1=***", _LOGIN.sub(r"//\1:***@", address))
-
-
-VARIABLES: tuple[Stated, ...] = tuple(stated(Settings))
-
-
-def shown(variable: Variable, value: str) -> str:
-    """The value as it may be printed, on one line: without secrets, an address without its password."""
-    if variable.secret and value:
-        return "***"
-    if variable.address and value:
-        return masked(value)
-    return value.replace("\n", "\\n")
+from shared.shown_settings import VARIABLES, shown_values
+from shared.variables import Stated, Variable
 
 
 def effective(environment: Mapping[str, str]) -> str:
     """Every variable as it holds here, one a line; secrets are masked."""
-    return "\n".join(
-        f"{one.variable.name}={shown(one.variable, environment.get(one.variable.name) or one.default)}"
-        for one in VARIABLES
-    )
+    return "\n".join(f"{name}={value}" for name, value in shown_values(environment).items())
 
 
 def env_example() -> str:

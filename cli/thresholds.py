@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+import click
 from sqlalchemy import Engine, text
 
+from cli.known import known_environment, load_settings
 from shared.errors import DaybookError
 from shared.thresholds import LIMITS, AlertThresholds, threshold
+from workers.database import make_engine
 
 _TENANT = text("SELECT EXISTS (SELECT FROM dashboard.tenant WHERE tenant_id = :tenant_id)")
 _OWN = text("SELECT rule, value FROM dashboard.threshold WHERE tenant_id = :tenant_id")
@@ -27,6 +30,44 @@ class BadThreshold(DaybookError):
     """The value makes no sense for the rule; the message says what would."""
 
 
+@click.group(name="threshold")
+def thresholds() -> None:
+    """Where a tenant's alert rules begin. Effective at once; amounts are in the tenant's currency."""
+
+
+@thresholds.command(name="list")
+@click.argument("user_id")
+def list_thresholds(user_id: str) -> None:
+    """Every rule, where it begins for this tenant, and whether that is its own."""
+    settings = load_settings(known_environment())
+    engine = make_engine(settings.database_url or "")
+    require_tenant(engine, user_id)
+    for line in _lines(engine, user_id, settings.alerts):
+        print(line)
+
+
+# A negative amount is no option.
+@thresholds.command(name="set", context_settings={"ignore_unknown_options": True})
+@click.argument("user_id")
+@click.argument("rule", type=click.Choice(tuple(LIMITS)))
+@click.argument("value")
+def set_threshold(user_id: str, rule: str, value: str) -> None:
+    """Let RULE begin at VALUE for this tenant."""
+    engine = make_engine(load_settings(known_environment()).database_url or "")
+    require_tenant(engine, user_id)
+    print(f"{rule} of {user_id} begins at {_store(engine, user_id, rule, value):f}")
+
+
+@thresholds.command(name="clear")
+@click.argument("user_id")
+@click.argument("rule", type=click.Choice(tuple(LIMITS)))
+def clear_threshold(user_id: str, rule: str) -> None:
+    """Let RULE begin where it does for everybody."""
+    engine = make_engine(load_settings(known_environment()).database_url or "")
+    had = _remove(engine, user_id, rule)
+    print(f"{rule} of {user_id} {'begins at the default again' if had else 'was at the default'}")
+
+
 def require_tenant(engine: Engine, tenant_id: str) -> None:
     """Raise UnknownTenant unless the database knows it."""
     with engine.connect() as connection:
@@ -34,7 +75,7 @@ def require_tenant(engine: Engine, tenant_id: str) -> None:
             raise UnknownTenant(f"there is no tenant {tenant_id!r}")
 
 
-def threshold_lines(engine: Engine, tenant_id: str, defaults: AlertThresholds) -> Iterator[str]:
+def _lines(engine: Engine, tenant_id: str, defaults: AlertThresholds) -> Iterator[str]:
     """One line a rule: its name, where it begins, whether that is the tenant's own, and what it does."""
     with engine.connect() as connection:
         own: dict[str, Decimal] = {row.rule: row.value for row in connection.execute(_OWN, {"tenant_id": tenant_id})}
@@ -44,7 +85,7 @@ def threshold_lines(engine: Engine, tenant_id: str, defaults: AlertThresholds) -
         yield f"{rule:<23} {shown:>12}  {'own    ' if rule in own else 'default'}  {limit.text}"
 
 
-def set_threshold(engine: Engine, tenant_id: str, rule: str, value: str) -> Decimal:
+def _store(engine: Engine, tenant_id: str, rule: str, value: str) -> Decimal:
     """Give the tenant its own; effective at its next recalculation, which the row itself makes due."""
     try:
         begins = threshold(rule, value)
@@ -55,7 +96,7 @@ def set_threshold(engine: Engine, tenant_id: str, rule: str, value: str) -> Deci
     return begins
 
 
-def clear_threshold(engine: Engine, tenant_id: str, rule: str) -> bool:
+def _remove(engine: Engine, tenant_id: str, rule: str) -> bool:
     """Back to the default; false when the tenant had none of its own."""
     with engine.begin() as connection:
         return bool(connection.execute(_CLEAR, {"tenant_id": tenant_id, "rule": rule}).rowcount)

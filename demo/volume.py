@@ -25,7 +25,7 @@ INVOICES, PAYMENTS, EXPENSES = 40, 34, 20
 # in euros.
 DOCUMENTS = """
 WITH document AS (
-    SELECT %(prefix)s || lpad(t::text, 5, '0') AS tenant_id, n,
+    SELECT %(prefix)s || lpad(t::text, greatest(5, length(t::text)), '0') AS tenant_id, n,
         abs(hashint8extended(t * 1000003::bigint + n, %(seed)s)) AS h
     FROM generate_series(1, %(count)s) AS n CROSS JOIN generate_series(1, %(tenants)s) AS t
 ),
@@ -41,7 +41,8 @@ invoice AS (
 STATEMENTS: Mapping[str, str] = {
     "tenant": """
 INSERT INTO dashboard.tenant (tenant_id, name, timezone, base_currency, basis)
-SELECT %(prefix)s || lpad(t::text, 5, '0'), 'Tenant ' || t, (%(zones)s::text[])[1 + t %% cardinality(%(zones)s::text[])],
+SELECT %(prefix)s || lpad(t::text, greatest(5, length(t::text)), '0'), 'Tenant ' || t,
+       (%(zones)s::text[])[1 + t %% cardinality(%(zones)s::text[])],
     'USD', CASE t %% 4 WHEN 0 THEN 'cash' ELSE 'accrual' END
 FROM generate_series(1, %(tenants)s) AS t""",
     "client": """

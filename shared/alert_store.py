@@ -16,6 +16,7 @@ import redis
 from shared.alerts import Board, decode_board, encode_board
 from shared.errors import StoreUnavailable
 from shared.keys import Keys
+from shared.scripts import run_for_each
 from shared.store import OLDER, SourceState
 
 
@@ -107,24 +108,23 @@ class AlertWriter:
 
     def write(self, candidates: Iterable[BoardCandidate]) -> None:
         """Store and publish each board unless Redis holds one from a later database state."""
+        calls = [
+            (
+                self._keys.alerts(made.tenant_id),
+                [
+                    made.source.lineage,
+                    made.source.state,
+                    made.source.as_of_ms,
+                    made.revision,
+                    encode_board(made.board),
+                    made.tenant_id,
+                    self._keys.notices,
+                ],
+            )
+            for made in candidates
+        ]
         try:
-            with self._client.pipeline(transaction=False) as pipe:
-                for made in candidates:
-                    source = made.source
-                    self._write(
-                        keys=[self._keys.alerts(made.tenant_id)],
-                        args=[
-                            source.lineage,
-                            source.state,
-                            source.as_of_ms,
-                            made.revision,
-                            encode_board(made.board),
-                            made.tenant_id,
-                            self._keys.notices,
-                        ],
-                        client=pipe,
-                    )
-                pipe.execute()
+            run_for_each(self._client, self._write, calls)
         except redis.RedisError as error:
             raise StoreUnavailable("alerts cannot be written") from error
 

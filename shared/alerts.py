@@ -11,7 +11,7 @@ from typing import Literal, get_args
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from shared.snapshot import Instant, Level
+from shared.snapshot import Instant, Level, Params, no_params
 from shared.thresholds import LIMITS
 
 State = Literal["open", "acknowledged", "snoozed", "cleared"]
@@ -33,7 +33,7 @@ LEVELS: tuple[Level, ...] = ("critical", "warning", "success", "info")
 """Most severe first."""
 STATES: tuple[State, ...] = get_args(State)
 METRICS: tuple[AlertMetric, ...] = get_args(AlertMetric)
-RULES = (*LIMITS, "data_issue", "first_snapshot", "computation_failing", "computation_recovered")
+RULES = (*LIMITS, "data_issue", "first_snapshot", "restatement", "computation_failing", "computation_recovered")
 """The rules by which alerts are raised; the first ones begin at a threshold."""
 KEPT_FOR = timedelta(days=30)
 """How long a cleared alert is kept."""
@@ -50,6 +50,8 @@ class AlertView(msgspec.Struct, frozen=True, kw_only=True):
     action_required: bool
     timestamp: Instant
     provisional: bool | UnsetType = UNSET
+    rule: str = ""
+    params: Params = msgspec.field(default_factory=no_params)
     state: State
     raised_at: Instant
     acknowledged_at: Instant | None
@@ -67,6 +69,8 @@ class BoardAlert(msgspec.Struct, frozen=True, kw_only=True):
     metric: str
     action_required: bool
     provisional: bool | UnsetType = UNSET
+    rule: str = ""
+    params: Params = msgspec.field(default_factory=no_params)
     raised_at: Instant
     reopened: bool = False
     acknowledged_at: Instant | None = None
@@ -92,6 +96,8 @@ class BoardAlert(msgspec.Struct, frozen=True, kw_only=True):
             action_required=self.action_required,
             timestamp=self.raised_at,
             provisional=self.provisional,
+            rule=self.rule,
+            params=self.params,
             state=self.state(now),
             raised_at=self.raised_at,
             acknowledged_at=self.acknowledged_at,

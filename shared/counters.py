@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 import redis
+from redis.client import Pipeline
 
 from shared.alerts import LEVELS, RULES
 from shared.keys import Keys
@@ -129,9 +130,13 @@ class Tally:
     def add_to(self, client: redis.Redis, keys: Keys) -> None:
         """Add all counts; raises redis.RedisError when Redis is away: then some may have been added."""
         with client.pipeline(transaction=False) as pipe:
-            for field, by in self._added.items():
-                pipe.hincrbyfloat(keys.metrics, field, by)
+            self.queue(pipe, keys)
             pipe.execute()
+
+    def queue(self, pipe: Pipeline, keys: Keys) -> None:
+        """The same with whatever else the pipeline carries."""
+        for field, by in self._added.items():
+            pipe.hincrbyfloat(keys.metrics, field, by)
 
 
 class Counted:

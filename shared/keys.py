@@ -29,10 +29,22 @@ class Keys:
         """JSON of the newest worker pulse: proof that a task finished lately, and how the database answered it."""
         return f"{self.prefix}:pulse"
 
+    def process(self, name: str) -> str:
+        """Present while a process runs: with which settings; see shared/running.py."""
+        return f"{self.prefix}:process:{name}"
+
     @property
     def listener(self) -> str:
         """Milliseconds of the newest pass of a change listener over the database."""
         return f"{self.prefix}:listener"
+
+    def receipt(self, tenant_id: str, name: str) -> str:
+        """Hash of the documents behind a number, for one version and question; see shared/receipts.py."""
+        return f"{self.prefix}:receipt:{name}:{tenant_id}"
+
+    def receipt_in_flight(self, tenant_id: str, digest: str) -> str:
+        """Id of the task that is making a receipt."""
+        return f"{self.prefix}:receipt-in-flight:{digest}:{tenant_id}"
 
     @property
     def write_probe(self) -> str:
@@ -53,6 +65,25 @@ class Keys:
     def drifting(self) -> str:
         """Set of the tenants whose snapshot an audit found wrong, until an audit finds it right."""
         return f"{self.prefix}:drifting"
+
+    @property
+    def looked(self) -> str:
+        """Sorted set of the tenants that somebody looks at, by when last (seconds); see shared/looked.py."""
+        return f"{self.prefix}:looked"
+
+    @property
+    def drift(self) -> str:
+        """Hash of what is known of each of these by tenant; see shared/drift.py."""
+        return f"{self.prefix}:drift"
+
+    @property
+    def cost(self) -> str:
+        """Sorted set of the tenants by the milliseconds of the newest task that computed them, shared by its tenants."""
+        return f"{self.prefix}:cost"
+
+    def swept(self, who: str) -> str:
+        """Until when (seconds) a sweep has taken those whose turn it was; absent before its first tick."""
+        return f"{self.prefix}:swept:{who}"
 
     def queue(self, name: str) -> str:
         """List of the tasks that wait in a Celery queue; shared/broker.py gives Celery its prefix."""

@@ -6,18 +6,25 @@ after a change here run `bin/dash config --update`.
 
 from __future__ import annotations
 
-import ipaddress
-import re
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
-from urllib.parse import urlsplit
-
-from limits import parse as parse_rate
 
 from shared.errors import ConfigError
+from shared.setting_values import (
+    OWN_PATHS,
+    is_base_path,
+    is_document_url,
+    is_host,
+    is_network,
+    is_origin,
+    is_rate,
+    is_web_address,
+)
 from shared.thresholds import AlertThresholds
 from shared.variables import address, checked, each, flag, given, matching, read, variable, whole, words
+from shared.views import load_views
 
 Role = Literal["web", "worker", "cli", "broker"]
 
@@ -28,34 +35,7 @@ _JWT_KEYS = ("JWT_SECRET_KEY", "JWT_PUBLIC_KEY", "JWT_JWKS_URL")
 # Claims with a meaning of their own, which differs from token to token of one tenant.
 _NO_TENANT = frozenset({"exp", "iat", "nbf", "jti", "iss", "aud", "type"})
 
-
-def _is_rate(value: str) -> bool:
-    parse_rate(value)  # raises ValueError
-    return True
-
-
-_RATE = checked(_is_rate, allowed="a rate such as 1200/minute", problem="must be a rate such as 1200/minute")
-
-
-def _is_origin(value: str) -> bool:
-    parts = urlsplit(value)
-    return (
-        parts.scheme in ("http", "https") and bool(parts.netloc) and not (parts.path or parts.query or parts.fragment)
-    )
-
-
-def _is_host(value: str) -> bool:
-    if re.fullmatch(r"\.?[0-9A-Za-z\-.]+", value, re.ASCII):
-        return True
-    return _is_network(re.sub(r"\[(.*)\]", r"\1", value))
-
-
-def _is_network(value: str) -> bool:
-    try:
-        ipaddress.ip_network(value, strict=False)
-    except ValueError:
-        return False
-    return True
+_RATE = checked(is_rate, allowed="a rate such as 1200/minute", problem="must be a rate such as 1200/minute")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,19 +215,71 @@ class Settings:
         ),
     )
     port: int = field(default=8000, metadata=variable("PORT", whole(1, 65_535), "port to bind"))
+    base_path: str = field(
+        default="",
+        metadata=variable(
+            "DASHBOARD_BASE_PATH",
+            checked(
+                is_base_path,
+                allowed="a path such as /dash, without a slash at its end",
+                problem=f"must be a path such as /dash that begins with none of {', '.join(sorted(OWN_PATHS))}",
+            ),
+            "the path below which a proxy offers Daybook, whether it strips it or not",
+        ),
+    )
     allowed_origins: tuple[str, ...] = field(
         default=(),
         metadata=variable(
             "DASHBOARD_ALLOWED_ORIGINS",
-            each(_is_origin, "an origin such as https://app.example.com"),
+            each(is_origin, "an origin such as https://app.example.com"),
             "origins besides our own that may use the cookie",
+        ),
+    )
+    document_url: str | None = field(
+        default=None,
+        metadata=variable(
+            "DASHBOARD_DOCUMENT_URL",
+            checked(
+                is_document_url,
+                allowed="https://app.example.com/{kind}/{id}",
+                problem="must be an address that starts with http:// or https:// and holds {kind} or {id} and no other {…}",
+            ),
+            "where a document opens in the host product; kind: invoice, credit_note, payment, refund, expense or quote",
+        ),
+    )
+    sign_in_url: str | None = field(
+        default=None,
+        metadata=variable(
+            "DASHBOARD_SIGN_IN_URL",
+            checked(
+                is_web_address,
+                allowed="https://app.example.com/login",
+                problem="must be an address that starts with http:// or https://",
+            ),
+            "where the page sends people whose token has run out",
+        ),
+    )
+    messages: str | None = field(
+        default=None,
+        metadata=variable(
+            "DASHBOARD_MESSAGES",
+            checked(os.path.isdir, allowed="a folder", problem="must be a folder"),
+            "the page's texts in more languages than English and German: a folder with a LANGUAGE.json for each",
+        ),
+    )
+    views: str | None = field(
+        default=None,
+        metadata=variable(
+            "DASHBOARD_VIEWS",
+            words("a TOML file"),
+            "what of a dashboard a token with the claim dashboard_view shows: a file with a table [views.NAME] for each",
         ),
     )
     trusted_hosts: tuple[str, ...] = field(
         default=(),
         metadata=variable(
             "DASHBOARD_TRUSTED_HOSTS",
-            each(_is_host, "a host name, an address or a network such as app.example.com, [::1] or 10.0.0.0/8"),
+            each(is_host, "a host name, an address or a network such as app.example.com, [::1] or 10.0.0.0/8"),
             "the hosts that are answered, beside loopback addresses; unset: HOST, any if that is every address",
         ),
     )
@@ -255,7 +287,7 @@ class Settings:
         default=(),
         metadata=variable(
             "DASHBOARD_TRUSTED_PROXIES",
-            each(_is_network, "an address or network such as 10.0.0.0/8"),
+            each(is_network, "an address or network such as 10.0.0.0/8"),
             "proxies whose X-Forwarded headers count",
         ),
     )
@@ -277,7 +309,28 @@ class Settings:
     cache_timeout_s: int = field(
         default=300,
         metadata=variable(
-            "DASHBOARD_CACHE_TIMEOUT", whole(1, 86_400), "how often the sweep recalculates every tenant", unit="s"
+            "DASHBOARD_CACHE_TIMEOUT",
+            whole(1, 86_400),
+            "how often the sweep recalculates a tenant that somebody looks at: open sockets, or read within the hour",
+            unit="s",
+        ),
+    )
+    cold_timeout_s: int = field(
+        default=86_400,
+        metadata=variable(
+            "DASHBOARD_COLD_TIMEOUT",
+            whole(1, 604_800),
+            "how often the sweep recalculates everyone else, spread evenly over this time",
+            unit="s",
+        ),
+    )
+    cold_delay_s: int = field(
+        default=60,
+        metadata=variable(
+            "DASHBOARD_COLD_DELAY",
+            whole(0, 3600),
+            "how long changes and midnights of tenants at whom nobody looks may wait; 0: they never do",
+            unit="s",
         ),
     )
     audit_interval_s: int = field(
@@ -303,6 +356,14 @@ class Settings:
     rate_requests: str = field(
         default="1200/minute",
         metadata=variable("DASHBOARD_RATE_REQUESTS", _RATE, "requests of one tenant"),
+    )
+    rate_requests_per_user: str = field(
+        default="600/minute",
+        metadata=variable(
+            "DASHBOARD_RATE_REQUESTS_PER_USER",
+            _RATE,
+            "requests of one person (`sub`) of a tenant, of those of the tenant",
+        ),
     )
     rate_streams: str = field(
         default="240/minute",
@@ -334,9 +395,19 @@ class Settings:
         values["jwt"] = _with_algorithms(values["jwt"], env, role, problems)
         settings = cls(**values)
         problems += filter(None, (settings.intervals.problem(), settings.thresholds.problem()))
+        if role == "web":
+            problems += _problems_of_views(settings.views)
         if problems:
             raise ConfigError(problems)
         return settings
+
+
+def _problems_of_views(path: str | None) -> list[str]:
+    try:
+        load_views(path)
+    except ValueError as error:
+        return [f"DASHBOARD_VIEWS: {line}" for line in str(error).splitlines()]
+    return []
 
 
 def _with_algorithms(jwt: JwtSettings, env: Mapping[str, str], role: Role, problems: list[str]) -> JwtSettings:

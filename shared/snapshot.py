@@ -7,8 +7,10 @@ ignored when reading: during a deploy a new worker writes for an old web process
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Literal
 
 import msgspec
@@ -31,12 +33,24 @@ Trend = Literal["up", "down", "stable"]
 Level = Literal["critical", "warning", "success", "info"]
 Basis = Literal["accrual", "cash"]
 Bucket = Literal["current", "1-30", "31-60", "61-90", "90+"]
+PeriodName = Literal[
+    "today", "yesterday", "week_to_date", "month_to_date", "last_month", "quarter_to_date", "last_quarter",
+    "fiscal_year_to_date", "last_fiscal_year", "last_30_days", "last_12_months",
+]  # fmt: skip
 BUCKETS: tuple[Bucket, ...] = ("current", "1-30", "31-60", "61-90", "90+")
 
 Instant = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
 """A moment on the wire: UTC, ISO 8601 with milliseconds and Z; made by `instant`."""
+Params = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "object"})]
+"""What an alert's message says, as a JSON object: amounts in the base currency, counts, names."""
 
 
+def no_params() -> Params:
+    """Nothing said as data: what an older worker wrote."""
+    return msgspec.Raw(b"{}")
+
+
+@lru_cache(maxsize=256)
 def instant(moment: datetime) -> Instant:
     """`moment`, which must be aware, as it goes over the wire."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
@@ -62,12 +76,14 @@ class ConfidenceFactors(msgspec.Struct, frozen=True, kw_only=True):
 class Metric(msgspec.Struct, frozen=True, kw_only=True):
     """One of the eight metrics. `unit` tells how to read value, previous and change; null = cannot be computed.
 
-    `previous` is what `change` compares with; `amount` stands beside the counts Pending and Overdue Invoices.
+    `previous` is what `change` compares with; `rebuilt` says that it was not kept but worked out from the documents, on the
+    first day; `amount` stands beside the counts Pending and Overdue Invoices.
     """
 
     name: str
     value: Decimal | None
     previous: Decimal | None
+    rebuilt: bool | UnsetType = UNSET
     change: Decimal | None
     change_percent: Decimal | None
     trend: Trend
@@ -82,7 +98,10 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule that holds. `id` is stable for (tenant, rule, subject, local date); `timestamp` is when it was raised."""
+    """A rule that holds. `id` is stable for (tenant, rule, subject, local date); `timestamp` is when it was raised.
+
+    rule, params: what `message` says, as data, for a reader that says it in another language.
+    """
 
     id: str
     level: Level
@@ -91,6 +110,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     action_required: bool
     timestamp: Instant
     provisional: bool | UnsetType = UNSET
+    rule: str = ""
+    params: Params = msgspec.field(default_factory=no_params)
 
 
 class CollectionsValue(msgspec.Struct, frozen=True, kw_only=True):
@@ -258,6 +279,53 @@ class ExpenseCategory(msgspec.Struct, frozen=True, kw_only=True):
     documents: int
 
 
+class PeriodNumbers(msgspec.Struct, frozen=True, kw_only=True):
+    """What the local days `from` to `to` came to, in the base currency; null = documents there, none convertible.
+
+    money_out is positive; cash_flow is the sum of all money that converts. unconverted: by number, what it leaves out.
+    """
+
+    first: date = msgspec.field(name="from")
+    last: date = msgspec.field(name="to")
+    revenue: Decimal | None
+    expenses: Decimal | None
+    profit: Decimal | None
+    money_in: Decimal | None
+    money_out: Decimal | None
+    cash_flow: Decimal | None
+    unconverted: dict[str, tuple[Unconverted, ...]]
+
+
+class ChangePercent(msgspec.Struct, frozen=True, kw_only=True):
+    """By how much a period's numbers differ from the one before, in percent; null where that is 0, unknown or in part."""
+
+    revenue: Decimal | None
+    expenses: Decimal | None
+    profit: Decimal | None
+    money_in: Decimal | None
+    money_out: Decimal | None
+    cash_flow: Decimal | None
+
+
+class NamedPeriod(PeriodNumbers, frozen=True, kw_only=True):
+    """One of the eleven periods, compared with the one before it (to date: with as many days of that)."""
+
+    name: PeriodName
+    previous: PeriodNumbers
+    change_percent: ChangePercent
+
+
+class Month(msgspec.Struct, frozen=True, kw_only=True):
+    """A calendar month, the current one up to today; `month` is "2026-03"."""
+
+    month: str
+    revenue: Decimal | None
+    expenses: Decimal | None
+    profit: Decimal | None
+    money_in: Decimal | None
+    money_out: Decimal | None
+
+
 class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
     """What each block of the overview misses for want of an exchange rate, over all of its rows, listed or not.
 
@@ -271,11 +339,13 @@ class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
     cash_forecast: tuple[Unconverted, ...]
     quotes: tuple[Unconverted, ...]
     expense_categories: tuple[Unconverted, ...]
+    months: tuple[Unconverted, ...] = ()
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
     """The long form of the dashboard, as stored.
 
+    periods_as_of: as of when days before the last 60 are known; null = as of the snapshot itself.
     opening_balance: what the accounts held at the end of yesterday, from which the forecast starts; null = not known.
     """
 
@@ -293,25 +363,40 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     cash_forecast: tuple[ForecastDay, ...]
     quotes: QuotesOverview
     expense_categories: tuple[ExpenseCategory, ...]
+    periods: tuple[NamedPeriod, ...] = ()
+    months: tuple[Month, ...] = ()
+    periods_as_of: Instant | None = None
     unconverted: LeftOut
 
 
 class Served(Snapshot, frozen=True, kw_only=True):
-    """A snapshot as clients get it."""
+    """A snapshot as clients get it. A view leaves out what it hides: metrics, alerts, and the score."""
 
     version: str
     stale: bool
+    score: Score | UnsetType = UNSET  # type: ignore[assignment]
 
 
 class ServedOverview(Overview, frozen=True, kw_only=True):
-    """An overview as clients get it."""
+    """An overview as clients get it. A view leaves out the blocks that it hides, and rows' numbers of hidden metrics."""
 
     version: str
     stale: bool
+    receivables: Receivables | UnsetType = UNSET  # type: ignore[assignment]
+    series: tuple[SeriesDay, ...] | UnsetType = UNSET  # type: ignore[assignment]
+    history: tuple[HistoryDay, ...] | UnsetType = UNSET  # type: ignore[assignment]
+    top_clients: tuple[TopClient, ...] | UnsetType = UNSET  # type: ignore[assignment]
+    opening_balance: Decimal | UnsetType | None = UNSET  # type: ignore[assignment]
+    cash_forecast: tuple[ForecastDay, ...] | UnsetType = UNSET  # type: ignore[assignment]
+    quotes: QuotesOverview | UnsetType = UNSET  # type: ignore[assignment]
+    expense_categories: tuple[ExpenseCategory, ...] | UnsetType = UNSET  # type: ignore[assignment]
 
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _CLOCKLESS = instant(datetime.fromtimestamp(0, UTC))
+# In no text can these names stand like this: a quotation mark in it is escaped.
+_MOMENTS = re.compile(rb'"as_of":"[^"]*","computed_at":"[^"]*"')
+_CLOCKLESS_MOMENTS = b'"as_of":"%b","computed_at":"%b"' % (_CLOCKLESS.encode(), _CLOCKLESS.encode())
 
 
 def encode(body: Snapshot | Overview) -> bytes:
@@ -324,8 +409,11 @@ def serve(body: bytes, *, version: str, stale: bool) -> bytes:
     return b'{"version":"%s","stale":%s,%s' % (version.encode(), b"true" if stale else b"false", body[1:])
 
 
-def content_digest(snapshot: Snapshot, overview: Overview) -> str:
-    """Digest of what a reader would notice: everything but timestamps and the confidences, which move with the clock."""
+def content_digest(snapshot: Snapshot, overview: bytes) -> str:
+    """Digest of what a reader would notice: everything but timestamps and the confidences, which move with the clock.
+
+    overview: as encoded. It is several times as long as the snapshot, so that it is not encoded twice.
+    """
     still = ConfidenceFactors(sample=Decimal(), day=Decimal(), fx=Decimal(), quality=Decimal())
     metrics = tuple(
         msgspec.structs.replace(m, confidence=Decimal(), confidence_factors=still, timestamp=_CLOCKLESS)
@@ -340,7 +428,6 @@ def content_digest(snapshot: Snapshot, overview: Overview) -> str:
         metrics=metrics,
         alerts=alerts,
     )
-    long_form = msgspec.structs.replace(overview, as_of=_CLOCKLESS, computed_at=_CLOCKLESS)
     digest = hashlib.blake2b(encode(content), digest_size=16)
-    digest.update(encode(long_form))
+    digest.update(_MOMENTS.sub(_CLOCKLESS_MOMENTS, overview, count=1))
     return digest.hexdigest()

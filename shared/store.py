@@ -17,9 +17,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import redis
+from redis.commands.core import Script
 
 from shared.errors import StoreUnavailable
 from shared.keys import Keys
+from shared.scripts import run_for_each
 from shared.versions import Version
 
 
@@ -218,33 +220,35 @@ class SnapshotWriter:
     def write(self, candidates: Iterable[Candidate]) -> list[Written]:
         """Store and publish each candidate unless Redis holds one from a later database state; in the order given."""
         rows = self._run(
+            self._write,
             (
-                self._write,
-                self._keys.snapshot(c.tenant_id),
-                [
-                    c.source.lineage,
-                    c.source.state,
-                    c.source.as_of_ms,
-                    c.digest,
-                    c.snapshot,
-                    c.overview,
-                    c.tenant_id,
-                    self._keys.notices,
-                ],
-            )
-            for c in candidates
+                (
+                    self._keys.snapshot(c.tenant_id),
+                    [
+                        c.source.lineage,
+                        c.source.state,
+                        c.source.as_of_ms,
+                        c.digest,
+                        c.snapshot,
+                        c.overview,
+                        c.tenant_id,
+                        self._keys.notices,
+                    ],
+                )
+                for c in candidates
+            ),
         )
         return [Written(verdict=row[0].decode(), version=_version(row[1], row[2])) for row in rows]
 
     def remove(self, tenant_ids: Iterable[str], source: SourceState) -> None:
         """Forget tenants that the database does not know, unless Redis holds them from a later database state."""
+        state = [source.lineage, source.state, source.as_of_ms]
         self._run(
+            self._remove,
             (
-                self._remove,
-                self._keys.snapshot(tenant_id),
-                [source.lineage, source.state, source.as_of_ms, tenant_id, self._keys.notices, TOMBSTONE_TTL_S],
-            )
-            for tenant_id in tenant_ids
+                (self._keys.snapshot(tenant_id), [*state, tenant_id, self._keys.notices, TOMBSTONE_TTL_S])
+                for tenant_id in tenant_ids
+            ),
         )
 
     def mark_failing(self, tenant_id: str, reason: str) -> int:
@@ -253,25 +257,22 @@ class SnapshotWriter:
         Returns since when they fail, in milliseconds.
         """
         args: list[Any] = [reason, tenant_id, self._keys.notices]
-        return int(self._run([(self._fail, self._keys.snapshot(tenant_id), args)])[0])
+        return int(self._run(self._fail, [(self._keys.snapshot(tenant_id), args)])[0])
 
     def overtaken(self, tenant_ids: Sequence[str], source: SourceState) -> list[str]:
         """Those of the tenants whose snapshot was computed from a later state of the same database than `source`."""
         args: list[Any] = [source.lineage, source.state, source.as_of_ms]
-        answers = self._run((self._ask_older, self._keys.snapshot(tenant_id), args) for tenant_id in tenant_ids)
+        answers = self._run(self._ask_older, ((self._keys.snapshot(tenant_id), args) for tenant_id in tenant_ids))
         return [tenant_id for tenant_id, older in zip(tenant_ids, answers, strict=True) if older]
 
     def end_epoch(self, tenant_id: str, seen: Version) -> bool:
         """End the epoch of `seen` if Redis holds less of it than was seen; true when it did."""
         args: list[Any] = [seen.epoch, seen.revision]
-        return bool(self._run([(self._end_epoch, self._keys.snapshot(tenant_id), args)])[0])
+        return bool(self._run(self._end_epoch, [(self._keys.snapshot(tenant_id), args)])[0])
 
-    def _run(self, calls: Iterable[tuple[Any, str, list[Any]]]) -> list[Any]:
+    def _run(self, script: Script, calls: Iterable[tuple[str, Sequence[Any]]]) -> list[Any]:
         try:
-            with self._client.pipeline(transaction=False) as pipe:
-                for script, key, args in calls:
-                    script(keys=[key], args=args, client=pipe)
-                return pipe.execute()
+            return run_for_each(self._client, script, calls)
         except redis.RedisError as error:
             raise StoreUnavailable("snapshots cannot be written") from error
 

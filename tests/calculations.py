@@ -23,7 +23,10 @@ def served(body: Snapshot | Overview) -> Any:
 
 def disagreements(engine: Engine, tenant_ids: Sequence[str], now: datetime) -> dict[str, list[str]]:
     """What differs between the two, by tenant, all of them loaded as one batch; empty when they agree."""
-    facts = Source(engine).load(tenant_ids, now=now).facts
+    source = Source(engine)
+    source.mend(tenant_ids, now=now)
+    source.make_totals_anew(len(tenant_ids))
+    facts = source.load(tenant_ids, now=now).facts
     found = {}
     for tenant_id in tenant_ids:
         board = dashboard(facts[tenant_id], computed_at=now)

@@ -112,11 +112,13 @@ class Socket(Wire):
         receive_buffer: int | None = None,
         pongs: bool = True,
         path: str = "/ws/dashboard/{}/",
+        headers: tuple[str, ...] = (),
     ) -> None:
         super().__init__(port, receive_buffer=receive_buffer)
         self._pongs = pongs
         with self.closed_on_failure():
-            self.opened = upgrade(self, path.format(tenant_id), f"Authorization: Bearer {jwt or token(tenant_id)}")
+            authorization = f"Authorization: Bearer {jwt or token(tenant_id)}"
+            self.opened = upgrade(self, path.format(tenant_id), authorization, *headers)
             assert " 101 " in self.opened, self.opened
 
     def send(self, message: Any) -> None:
@@ -126,14 +128,19 @@ class Socket(Wire):
 
     def receive_frame(self) -> tuple[int, bytes]:
         """The next frame, which must be whole and unmasked."""
-        first, second = self.read(2)
+        first, payload = self.read_frame()
         assert first & 0xF0 == 0x80, f"fragmented, or a reserved bit: {first:#x}"
+        return first & 0x0F, payload
+
+    def read_frame(self) -> tuple[int, bytes]:
+        """The first byte and the payload of the next frame."""
+        first, second = self.read(2)
         assert not second & 0x80, "masked by the server"
         size = {
             126: lambda: struct.unpack("!H", self.read(2))[0],
             127: lambda: struct.unpack("!Q", self.read(8))[0],
         }.get(second, lambda: second)()
-        return first & 0x0F, self.read(size)
+        return first, self.read(size)
 
     def receive(self) -> dict[str, Any]:
         """The next message; raises Closed when there is none."""

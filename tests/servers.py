@@ -188,7 +188,13 @@ def inherited_environment() -> dict[str, str]:
 
 
 def _environment(redis_url: str, keys: Keys) -> dict[str, str]:
-    return {**inherited_environment(), "REDIS_URL": redis_url, "DASHBOARD_KEY_PREFIX": keys.prefix}
+    # Nobody looks at most tenants of the tests, whose changes then would wait.
+    return {
+        **inherited_environment(),
+        "REDIS_URL": redis_url,
+        "DASHBOARD_KEY_PREFIX": keys.prefix,
+        "DASHBOARD_COLD_DELAY": "0",
+    }
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

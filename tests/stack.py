@@ -49,8 +49,11 @@ _POSTGRES = ("fsync=off", "max_connections=60", "shared_buffers=32MB")
 # Every process runs as in production; these only keep the tests' own clients from being refused.
 _ENV = {
     "DASHBOARD_RATE_REQUESTS": "1000000/minute",
+    "DASHBOARD_RATE_REQUESTS_PER_USER": "1000000/minute",
     "DASHBOARD_RATE_STREAMS": "1000000/minute",
     "DASHBOARD_RATE_RECALCULATIONS": "1000000/minute",
+    # Nobody looks at most tenants of the tests, whose changes then would wait.
+    "DASHBOARD_COLD_DELAY": "0",
     "PYTHONUNBUFFERED": "1",
 }
 
@@ -191,8 +194,7 @@ class Stack:
         try:
             eventually(self.is_ready, within_s=READY_WITHIN_S)
         except AssertionError as error:
-            logs = "\n".join(f"── {name}\n{self.log(name)[-3000:]}" for name in self.running)
-            raise AssertionError(f"the stack is not ready: {error}\n{logs}") from None
+            raise AssertionError(f"the stack is not ready: {error}\n{self.last_words()}") from None
 
     def is_ready(self) -> bool:
         """Whether readyz says so and a listener has passed."""
@@ -222,6 +224,12 @@ class Stack:
         """What a process wrote so far, over all its lives."""
         path = self.log_file(name)
         return path.read_text(errors="replace") if path.exists() else ""
+
+    def last_words(self) -> str:
+        """The ends of what everything wrote: for the message of a failure."""
+        services = {service.name: service.log.read_text(errors="replace") for service in (self.postgres, self.valkey)}
+        written = {name: self.log(name) for name in self.running} | services
+        return "\n".join(f"── {name}\n{text[-3000:]}" for name, text in written.items())
 
     # What it is reached by.
 

@@ -10,16 +10,22 @@ from flask import Flask, Response, g, request
 
 from shared.errors import ConfigError
 from shared.logs import configure_logging
+from shared.receipts import ReceiptStore
+from shared.running import Announcer
 from shared.settings import Settings
+from shared.undisturbed import forget_foreign
 from web.alerts import routes as alerts
 from web.alerts import socket as notifications
-from web.api import recalculation, snapshot, socket, stream, tickets
+from web.api import recalculation, receipts, snapshot, socket, stream, tickets
 from web.api.admission import Doorkeeper
 from web.api.recalculation import Answers, Recalculations
+from web.api.receipts import Receipts
+from web.api.repeats import Repeats
 from web.api.snapshot import SnapshotFinder
 from web.api.socket import Sockets
 from web.apidocs import routes as apidocs
 from web.http import cors, problems
+from web.http.base_path import BelowBasePath
 from web.http.hosts import PROBES, TrustedHosts
 from web.http.requests import MAX_BODY_BYTES, check_envelope
 from web.http.strict_json import StrictJson
@@ -33,6 +39,7 @@ log = structlog.get_logger()
 
 def create_app_from_env() -> Flask:
     """The app as the environment describes it; ends the process with every bad variable named."""
+    forget_foreign()
     try:
         settings = Settings.from_env(os.environ, role="web")
         configure_logging(settings.log_level)
@@ -41,6 +48,7 @@ def create_app_from_env() -> Flask:
         raise SystemExit("\n".join(["These settings are missing or malformed:", *error.problems])) from None
     services: Services = app.extensions["daybook"]
     services.hub.start()
+    Announcer(services.client, services.keys, "web", "web", os.environ).start()
     return app
 
 
@@ -61,6 +69,16 @@ def create_app(settings: Settings) -> Flask:
     pages.register(app, settings=settings, auth=services.auth)
     # The last one: the OpenAPI document holds every route.
     apidocs.register(app, settings=settings)
+    app.wsgi_app = Repeats(  # type: ignore[method-assign]
+        app.wsgi_app,
+        services.leases,
+        services.limiter,
+        is_draining=services.hub.is_draining,
+        seconds=services.metrics.request_seconds,
+        reads=services.metrics.snapshot_reads,
+    )
+    if settings.base_path:
+        app.wsgi_app = BelowBasePath(app.wsgi_app, settings.base_path)  # type: ignore[method-assign]
     return app
 
 
@@ -86,13 +104,21 @@ def _register_dashboard(app: Flask, services: Services) -> None:
     auth, limiter, metrics, commands = services.auth, services.limiter, services.metrics, services.commands
     hub, snapshots, boards, intervals = services.hub, services.snapshots, services.boards, services.settings.intervals
     answers = Answers(services.client, services.keys, services.circuit)
-    finder = SnapshotFinder(snapshots, services.freshness, commands, metrics.snapshot_reads)
+    finder = SnapshotFinder(snapshots, commands, metrics.snapshot_reads)
     doorkeeper = Doorkeeper(
         hub=hub, auth=auth, limiter=limiter, slots=services.slots, snapshots=snapshots, finder=finder
     )
-    recalculation.register(app, recalculations=Recalculations(commands, answers), auth=auth, limiter=limiter)
+    recalculation.register(
+        app, recalculations=Recalculations(commands, answers, services.leases.drop), auth=auth, limiter=limiter
+    )
     tickets.register(app, tickets=services.tickets, auth=auth, limiter=limiter)
     snapshot.register(app, finder=finder, auth=auth, limiter=limiter, reads=metrics.snapshot_reads)
+    receipts.register(
+        app,
+        receipts=Receipts(finder, ReceiptStore(services.client, services.keys), commands, services.circuit),
+        auth=auth,
+        limiter=limiter,
+    )
     alerts.register(app, boards=boards, finder=finder, commands=commands, auth=auth, limiter=limiter)
     stream.register(
         app,
@@ -134,7 +160,7 @@ def _watch_requests(app: Flask, services: Services) -> None:
         response.headers["X-Request-ID"] = problems.request_id()
         response.headers["X-Content-Type-Options"] = "nosniff"
         if "allowance" in g:
-            problems.limit_headers(response, g.allowance)
+            response.headers.update(problems.rate_headers(g.allowance))
         rule = request.url_rule
         if rule is None or not rule.websocket:
             _record(services, rule.rule if rule else "unknown", response)

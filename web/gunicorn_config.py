@@ -21,6 +21,7 @@ from gunicorn.workers.base import Worker
 
 from shared.errors import ConfigError
 from shared.logs import formatter
+from shared.set_aside import set_imports_aside
 from shared.settings import Settings
 from web.http.requests import MAX_URI_BYTES
 
@@ -93,6 +94,7 @@ def post_worker_init(worker: Worker) -> None:
     from web import drain
 
     drain.watch(worker)
+    set_imports_aside()
 
 
 def child_exit(_: Arbiter, worker: Worker) -> None:

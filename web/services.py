@@ -9,17 +9,22 @@ from flask import Flask
 
 from shared.alert_store import AlertReader
 from shared.keys import Keys
+from shared.looked import Looked
 from shared.redis_client import connect
 from shared.settings import Settings
 from shared.store import SnapshotReader
+from shared.views import load_views
 from web.access.auth import Auth
 from web.access.limits import Limiter
 from web.access.slots import Slots
 from web.access.tickets import Tickets
 from web.access.tokens import Tokens
 from web.alerts.boards import Boards
+from web.api.repeats import Answer
 from web.live.freshness import Freshness
 from web.live.hub import Hub
+from web.live.leases import Leases
+from web.live.looking import Looking
 from web.live.snapshots import Snapshots
 from web.ops.metrics import Metrics
 from web.ops.worker_metrics import WorkerMetrics
@@ -46,6 +51,7 @@ class Services:
     freshness: Freshness
     snapshots: Snapshots
     boards: Boards
+    leases: Leases[Answer]
     hub: Hub
     metrics: Metrics
 
@@ -58,14 +64,19 @@ def make_services(app: Flask, settings: Settings) -> Services:
     commands = Commands(client, keys, circuit, settings)
     freshness = Freshness(client, keys, settings)
     metrics = Metrics(WorkerMetrics(client, keys, circuit, freshness))
-    tickets = Tickets(client, keys, circuit)
+    views = load_views(settings.views)
+    tickets = Tickets(client, keys, circuit, views)
+    looking = Looking(Looked(client, keys), circuit, ask=commands.refresh)
+    leases: Leases[Answer] = Leases(freshness)
     snapshots = Snapshots(
         SnapshotReader(client, keys),
         circuit,
         freshness,
         commands,
+        looking,
         notices=metrics.notices,
         reads=metrics.replica_reads,
+        on_news=leases.drop,
     )
     boards = Boards(AlertReader(client, keys), circuit, recalculate=commands.ask, reads=metrics.replica_reads)
     return Services(
@@ -73,7 +84,7 @@ def make_services(app: Flask, settings: Settings) -> Services:
         keys=keys,
         client=client,
         circuit=circuit,
-        auth=Auth(Tokens(app, settings.jwt), tickets, settings, client=client, keys=keys, circuit=circuit),
+        auth=Auth(Tokens(app, settings.jwt, views), tickets, settings, client=client, keys=keys, circuit=circuit),
         tickets=tickets,
         limiter=Limiter(client, keys, circuit, settings),
         slots=Slots(client, keys, circuit, settings),
@@ -81,6 +92,7 @@ def make_services(app: Flask, settings: Settings) -> Services:
         freshness=freshness,
         snapshots=snapshots,
         boards=boards,
-        hub=Hub(client, keys, freshness, snapshots, boards, resyncs=metrics.resyncs),
+        leases=leases,
+        hub=Hub(client, keys, freshness, snapshots, boards, leases, looking=looking, resyncs=metrics.resyncs),
         metrics=metrics,
     )

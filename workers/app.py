@@ -14,13 +14,19 @@ from sqlalchemy import Engine
 
 from shared.errors import ConfigError
 from shared.keys import Keys
-from shared.logs import configure_logging
+from shared.logs import Routine, configure_logging
+from shared.looked import Looked
+from shared.queue_wait import stamp
 from shared.redis_client import connect
+from shared.set_aside import set_imports_aside
 from shared.settings import Settings
 from shared.store import SnapshotReader, SnapshotWriter
+from shared.undisturbed import forget_foreign
 from workers.alerts import AlertKeeper
+from workers.broker_loss import SafelySettled
 from workers.capture.throttle import Throttle
 from workers.database import make_engine
+from workers.presence import announces_itself
 from workers.shutdown import ends_in_time
 from workers.source import Source
 
@@ -35,10 +41,19 @@ def load_settings() -> Settings:
         raise SystemExit("\n".join(["These settings are missing or malformed:", *error.problems])) from None
 
 
+forget_foreign()
 settings = load_settings()
-app = Celery("daybook", include=["workers.tasks", "workers.alert_tasks"])
+app = Celery("daybook", task_cls=SafelySettled, include=["workers.tasks", "workers.alert_tasks"])
 app.config_from_object("celeryconfig")
 ends_in_time(app)
+announces_itself(settings)
+
+
+@signals.celeryd_init.connect
+@signals.beat_init.connect
+def _forget_again(**_: object) -> None:
+    # Celery's command has put its own variables into those that it prefers to our configuration by then.
+    forget_foreign()
 
 
 @signals.setup_logging.connect
@@ -47,6 +62,16 @@ def _logging(**_: object) -> None:
     # Celery says of each task that it was received and succeeded, with its whole result; our own lines say what it did.
     for chatty in ("celery.app.trace", "celery.worker.strategy"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # Every two seconds for the pulse alone: most of what would be logged at all.
+    logging.getLogger("celery.beat").addFilter(Routine("Scheduler: Sending due task"))
+
+
+@signals.worker_process_init.connect
+def _set_aside(**_: object) -> None:
+    set_imports_aside()
+
+
+signals.before_task_publish.connect(stamp)
 
 
 @signals.task_prerun.connect
@@ -74,6 +99,7 @@ class Resources:
     redis: redis.Redis
     keys: Keys
     throttle: Throttle
+    looked: Looked
     alerts: AlertKeeper
 
 
@@ -91,5 +117,6 @@ def resources() -> Resources:
         redis=client,
         keys=keys,
         throttle=Throttle(client, keys),
+        looked=Looked(client, keys),
         alerts=AlertKeeper(engine, client, keys),
     )

@@ -7,16 +7,23 @@ minor unit. Credit notes and refunds are already negative. Source: SPEC 3 and 4.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
+
+import msgspec
 
 from shared.snapshot import Basis, Bucket, DataIssue, Level
 from shared.thresholds import AlertThresholds
 
 DecisionWindow = Literal["recent", "current", "previous"]
 DEFAULT_THRESHOLDS = AlertThresholds()
+
+
+class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Something that the database tells in one piece: a JSON array of its fields' values, in their order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +54,7 @@ class Clock:
     day_end: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InvoiceGroup:
+class InvoiceGroup(Row, frozen=True, kw_only=True):
     """Posted invoices or credit notes of one issue day, trailing 90 days.
 
     net: without tax, gross: with it. terms_days and with_terms: Σ (due − issue) in days and the count of those that have
@@ -66,8 +72,7 @@ class InvoiceGroup:
     with_terms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientGroup:
+class ClientGroup(Row, frozen=True, kw_only=True):
     """One client's invoices less credit notes, net, trailing 90 days."""
 
     client_id: str | None
@@ -77,8 +82,7 @@ class ClientGroup:
     net: Decimal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AllocationGroup:
+class AllocationGroup(Row, frozen=True, kw_only=True):
     """Revenue on cash basis, by day paid: what each allocation brought of its invoice, without the tax in it.
 
     Refunds are negative. since: of those without a rate, the earliest day whose rate was looked for. A tenant on accrual
@@ -91,8 +95,7 @@ class AllocationGroup:
     since: date | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SettlementGroup:
+class SettlementGroup(Row, frozen=True, kw_only=True):
     """The payments and refunds behind that revenue, with an allocation or without, by day paid (confidence).
 
     lacking: the currencies without a rate among a payment's counted allocations; empty = it is convertible.
@@ -103,8 +106,7 @@ class SettlementGroup:
     lacking: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentGroup:
+class PaymentGroup(Row, frozen=True, kw_only=True):
     """Succeeded payments or refunds of one day paid, trailing 60 days and today, for cash flow. Refunds are negative."""
 
     day: date
@@ -114,8 +116,7 @@ class PaymentGroup:
     amount: Decimal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpenseGroup:
+class ExpenseGroup(Row, frozen=True, kw_only=True):
     """Posted expenses of one day and category; trailing 60 days and today. A vendor credit is negative.
 
     In `TenantFacts.expenses` the day is the expense date, in `paid_expenses` the day paid; the rate is that day's.
@@ -130,8 +131,7 @@ class ExpenseGroup:
     gross: Decimal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenInvoiceGroup:
+class OpenInvoiceGroup(Row, frozen=True, kw_only=True):
     """Posted invoices of one client with a balance now, by ageing bucket and currency.
 
     amount: Σ balance in `currency`. base: the same in base units, None for those without a rate. issued_base: of those
@@ -151,10 +151,11 @@ class OpenInvoiceGroup:
     issued_base: Decimal | None
     oldest_due: date | None
     largest: Decimal | None
+    largest_id: str | None = None
+    largest_reference: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreditGroup:
+class CreditGroup(Row, frozen=True, kw_only=True):
     """One client's money that pays for nothing yet: unallocated payments, unused credit notes, unallocated refunds.
 
     Refunds are negative, credit notes are those dated up to today. amount: in `currency`; base: in base units, None without
@@ -172,8 +173,7 @@ class CreditGroup:
     since: date | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IncomingGroup:
+class IncomingGroup(Row, frozen=True, kw_only=True):
     """Open invoices expected on one of the 30 days from today: on the day a payment names, else when due.
 
     again: how many of the documents an earlier one of these days has too, where an invoice comes in pieces.
@@ -186,8 +186,7 @@ class IncomingGroup:
     again: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PayableGroup:
+class PayableGroup(Row, frozen=True, kw_only=True):
     """Unpaid expenses that go out on one of the 30 days from today: on the day ordered, else when due, else today.
 
     vendor: given only where that vendor also has credits. A vendor credit has no day: it is negative and lessens what the
@@ -201,8 +200,7 @@ class PayableGroup:
     amount: Decimal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CashSinceGroup:
+class CashSinceGroup(Row, frozen=True, kw_only=True):
     """Cash flow between the host's cash balance and today: after its day up to yesterday, or from today up to its day.
 
     amount: signed as Cash Flow counts it, in both cases. since: as of AllocationGroup, by day paid.
@@ -214,8 +212,7 @@ class CashSinceGroup:
     since: date | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuoteGroup:
+class QuoteGroup(Row, frozen=True, kw_only=True):
     """Quotes decided in the trailing 180 days (flow rates), or still open (window None; balance rates).
 
     `window` counts from today backwards: recent = the trailing 30 days, current = the other 60 of the trailing 90,
@@ -232,8 +229,7 @@ class QuoteGroup:
     since: date | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientActivity:
+class ClientActivity(Row, frozen=True, kw_only=True):
     """Distinct clients active in each window. current: trailing 30 days incl. today; previous: the 30 days before.
 
     complete: the 30 days ending yesterday; complete_previous: the 30 before; retained: active in both of these.
@@ -246,8 +242,10 @@ class ClientActivity:
     retained: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recurring:
+NO_ACTIVITY = ClientActivity()
+
+
+class Recurring(Row, frozen=True, kw_only=True):
     """An active template; it is no document and never counts but in the cash forecast.
 
     amount: of one occurrence in `currency`; base: in base units, None without a rate. newest_document: date of the newest
@@ -266,8 +264,7 @@ class Recurring:
     newest_document: date | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Close:
+class Close(Row, frozen=True, kw_only=True):
     """The last values of the balance metrics on one local day, as Daybook kept them."""
 
     day: date
@@ -279,11 +276,55 @@ class Close:
     active_clients: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownAlert:
+class RebuiltClose(Row, frozen=True, kw_only=True):
+    """How many invoices were open at the end of yesterday, for a tenant that Daybook did not know then."""
+
+    pending: int = 0
+    overdue: int = 0
+
+
+MonthNumbers = tuple[Decimal | None, Decimal | None, Decimal | None, Decimal | None]
+"""Revenue, expenses, money in and money out of a month, as shown."""
+
+
+class ShownMonths(Row, frozen=True, kw_only=True):
+    """The closed months as they were last shown, by name ("2026-10"). before: as they stood at the end of the day before
+    `day`, the local day on which they were last seen to change; of a day that is over it is not read."""
+
+    day: date
+    base_currency: str
+    basis: str
+    months: dict[str, MonthNumbers]
+    before: dict[str, MonthNumbers]
+
+
+class KeptTotal(Row, frozen=True, kw_only=True):
+    """What a stretch of past days came to, on the tenant's basis; `first` is its first day.
+
+    no_rate: the currency of documents without a rate, else None. Documents are those that convert, or lack that rate.
+    in_part: some of the revenue converts, whatever became of whole documents. money_out is positive. since: as of
+    AllocationGroup.
+    """
+
+    first: date
+    no_rate: str | None
+    revenue: Decimal
+    revenue_documents: int
+    in_part: bool
+    expenses: Decimal
+    expenses_documents: int
+    money_in: Decimal
+    money_in_documents: int
+    money_out: Decimal
+    money_out_documents: int
+    since: date | None = None
+
+
+class KnownAlert(Row, frozen=True, kw_only=True):
     """An alert as Daybook keeps it: one of today's, one that has not ended, or one whose snooze has not run out.
 
-    subject: what the rule is about. cleared_at: since when the rule does not hold; None while it does.
+    subject: what the rule is about. cleared_at: since when the rule does not hold; None while it does. params: what the
+    message says, as a JSON object.
     """
 
     alert_id: str
@@ -298,12 +339,18 @@ class KnownAlert:
     raised_at: datetime
     snoozed_until: datetime | None = None
     cleared_at: datetime | None = None
+    params: str = "{}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantFacts:
     """Everything a tenant's snapshot is computed from.
 
+    rebuilt: yesterday's close on the first day, when none is kept.
+    touched: by month and number, the references of its documents that were written today; looked for only where a closed
+    month has changed.
+    kept: the days before those that the flows reach, in stretches that no period divides. kept_as_of: as of when, where
+    something may have changed in them of which nobody could say when it happened; None while they are exact.
     links_known: False where the host keeps balances but neither allocations nor what is unapplied, so that nobody can say
     which money paid for what.
     """
@@ -323,10 +370,15 @@ class TenantFacts:
     payables: tuple[PayableGroup, ...] = ()
     cash_since: tuple[CashSinceGroup, ...] = ()
     quotes: tuple[QuoteGroup, ...] = ()
-    activity: ClientActivity = ClientActivity()
+    activity: ClientActivity = NO_ACTIVITY
     recurring: tuple[Recurring, ...] = ()
     closes: tuple[Close, ...] = ()
+    rebuilt: RebuiltClose | None = None
     links_known: bool = True
     has_documents: bool = False
     thresholds: AlertThresholds = DEFAULT_THRESHOLDS
     alerts: tuple[KnownAlert, ...] = ()
+    shown_months: ShownMonths | None = None
+    touched: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    kept: tuple[KeptTotal, ...] = ()
+    kept_as_of: datetime | None = None

@@ -32,9 +32,12 @@ def guarded(
     report_failure: Callable[[str, str], Outcome],
 ) -> list[Outcome]:
     """compute() over all tenants that are not in quarantine: in batches at first, one by one after a lost worker."""
-    lost_before = int(client.incr(keys.attempts(task_id))) > 1
-    client.expire(keys.attempts(task_id), QUARANTINE_S)
-    counts = client.mget([keys.poison(tenant_id) for tenant_id in tenant_ids]) if tenant_ids else []
+    with client.pipeline(transaction=False) as pipe:
+        pipe.incr(keys.attempts(task_id))
+        pipe.expire(keys.attempts(task_id), QUARANTINE_S)
+        pipe.mget([keys.attempts(task_id), *(keys.poison(tenant_id) for tenant_id in tenant_ids)])
+        _, _, (attempts, *counts) = pipe.execute()
+    lost_before = int(attempts) > 1
     poisonous = {t for t, count in zip(tenant_ids, counts, strict=True) if count and int(count) >= TRIES}
     outcomes = [
         _give_up(tenant_id, report_failure) for tenant_id in dict.fromkeys(tenant_ids) if tenant_id in poisonous

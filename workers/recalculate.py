@@ -1,5 +1,5 @@
-"""The story in order: note what is pending → load facts → compute → write and publish → judge alerts → keep the day's
-close → settle.
+"""The story in order: load facts and what is pending → compute → write and publish → judge alerts → keep the day's close and
+settle.
 
 Every effect is an argument, so that the order itself can be tested. One tenant's bad data never stops another's: a batch
 that cannot be loaded is halved until the culprit is alone, and a tenant that cannot be computed keeps its last snapshot.
@@ -8,21 +8,21 @@ that cannot be loaded is halved until the culprit is alone, and a tenant that ca
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Protocol
 
 import structlog
 
-from shared.errors import DaybookError, InvalidData, SourceUnavailable, StoreUnavailable
+from shared.errors import DaybookError, SourceUnavailable, StoreUnavailable
 from shared.outcomes import Outcome
 from shared.snapshot import content_digest, encode
 from shared.store import Candidate, SnapshotWriter, SourceState
 from workers.alerts import AlertKeeper
 from workers.alerts.lifecycle import Judgement
-from workers.facts import Close
+from workers.facts import Close, ShownMonths, TenantFacts
 from workers.kpi.dashboard import Dashboard, dashboard
-from workers.source import Loaded
+from workers.source import Explanation, Loaded
 
 log = structlog.get_logger()
 
@@ -31,10 +31,21 @@ class Database(Protocol):
     """What a recalculation asks of PostgreSQL; see workers/source/."""
 
     def pending(self, tenant_ids: Sequence[str]) -> dict[str, list[int]]: ...
+    def mend(self, tenant_ids: Sequence[str]) -> None: ...
     def load(self, tenant_ids: Sequence[str]) -> Loaded: ...
-    def keep_closes(self, closes: Mapping[str, Close], state: SourceState) -> None: ...
-    def settle(self, changes: Sequence[int]) -> None: ...
+    def touched_documents(
+        self, facts: TenantFacts, spans: Mapping[str, tuple[date, date]]
+    ) -> dict[tuple[str, str], tuple[str, ...]]: ...
+    def keep_closes(
+        self,
+        closes: Mapping[str, Close],
+        state: SourceState,
+        settled: Sequence[int] = (),
+        months: Mapping[str, ShownMonths] | None = None,
+    ) -> None: ...
+    def give_up(self, changes: Sequence[int]) -> None: ...
     def make_due(self, tenant_ids: Sequence[str]) -> None: ...
+    def explain(self, tenant_id: str, error: Exception) -> Explanation: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,30 +72,56 @@ def recalculate(
     same call made again later does the work.
     """
     wanted = list(dict.fromkeys(tenant_ids))
-    pending = source.pending(wanted)
     outcomes = _halving(wanted, _Outside(source=source, writer=writer, alerts=alerts, now=now))
-    source.settle([change for changes in pending.values() for change in changes])
     return [outcomes[tenant_id] for tenant_id in wanted]
 
 
-def report_failure(tenant_id: str, reason: str, *, writer: SnapshotWriter, alerts: AlertKeeper) -> Outcome:
-    """The tenant keeps its last snapshot, marked failing, and is told so; `reason` is the operator's."""
+def report_failure(
+    tenant_id: str, reason: str, *, writer: SnapshotWriter, alerts: AlertKeeper, about: str | None = None
+) -> Outcome:
+    """The tenant keeps its last snapshot, marked failing, and is told so.
+
+    `reason` is the operator's; `about` says in words for the owner which value it is about.
+    """
     since_ms = writer.mark_failing(tenant_id, reason)
-    alerts.fail(tenant_id, since_ms=since_ms)
+    alerts.fail(tenant_id, since_ms=since_ms, about=about)
     return Outcome(tenant_id=tenant_id, status="failed", reason=reason)
 
 
 def _halving(tenant_ids: Sequence[str], outside: _Outside) -> dict[str, Outcome]:
     try:
-        loaded = outside.source.load(tenant_ids)
+        loaded = _loaded(tenant_ids, outside)
     except (SourceUnavailable, StoreUnavailable):
         raise
-    except Exception as error:  # noqa: BLE001 (whatever one tenant's rows do, the others are computed)
+    except Exception:  # noqa: BLE001 (whatever one tenant's rows do, the others are computed)
         if len(tenant_ids) > 1:
             middle = len(tenant_ids) // 2
             halves = (tenant_ids[:middle], tenant_ids[middle:])
             return {k: v for half in halves for k, v in _halving(half, outside).items()}
-        return {tenant_ids[0]: _failed(tenant_ids[0], error, outside)}
+        return _once_more(tenant_ids[0], outside)
+    return _publish(loaded, outside)
+
+
+def _loaded(tenant_ids: Sequence[str], outside: _Outside) -> Loaded:
+    """The facts, with totals of past days that are up to date; hardly any change touches them."""
+    loaded = outside.source.load(tenant_ids)
+    if not loaded.past_behind:
+        return loaded
+    outside.source.mend(tenant_ids)
+    return outside.source.load(tenant_ids)
+
+
+def _once_more(tenant_id: str, outside: _Outside) -> dict[str, Outcome]:
+    """Of a tenant that cannot be loaded, give up what was pending before it was tried: what comes later is tried again."""
+    pending = outside.source.pending([tenant_id]).get(tenant_id, [])
+    try:
+        loaded = _loaded([tenant_id], outside)
+    except (SourceUnavailable, StoreUnavailable):
+        raise
+    except Exception as error:  # noqa: BLE001 (the same)
+        outcome = _failed(tenant_id, error, outside)
+        outside.source.give_up(pending)
+        return {tenant_id: outcome}
     return _publish(loaded, outside)
 
 
@@ -94,8 +131,10 @@ def _publish(loaded: Loaded, outside: _Outside) -> dict[str, Outcome]:
     candidates: list[Candidate] = []
     for tenant_id, facts in loaded.facts.items():
         try:
-            computed[tenant_id] = dashboard(facts, computed_at=outside.now())
+            computed[tenant_id] = _computed(facts, outside)
             candidates.append(_candidate(computed[tenant_id], loaded.state))
+        except (SourceUnavailable, StoreUnavailable):
+            raise
         except Exception as error:  # noqa: BLE001 (the same)
             outcomes[tenant_id] = _failed(tenant_id, error, outside)
     if loaded.unknown:
@@ -113,8 +152,19 @@ def _publish(loaded: Loaded, outside: _Outside) -> dict[str, Outcome]:
             performance_score=computed[tenant_id].snapshot.performance_score,
         )
     _judge_alerts(accepted, computed, loaded, outside)
-    outside.source.keep_closes({tenant_id: computed[tenant_id].close for tenant_id in accepted}, loaded.state)
+    closes = {tenant_id: computed[tenant_id].close for tenant_id in accepted}
+    months = {tenant_id: shown for tenant_id in accepted if (shown := computed[tenant_id].months) is not None}
+    outside.source.keep_closes(closes, loaded.state, loaded.pending, months)
     return outcomes
+
+
+def _computed(facts: TenantFacts, outside: _Outside) -> Dashboard:
+    """The tenant's dashboard. Where a closed month has changed, which is seen only then, with the documents that did it."""
+    found = dashboard(facts, computed_at=outside.now())
+    if not found.restated:
+        return found
+    touched = outside.source.touched_documents(facts, {one.month: one.days for one in found.restated})
+    return dashboard(replace(facts, touched=touched), computed_at=outside.now())
 
 
 def _judge_alerts(
@@ -134,17 +184,18 @@ def _judge_alerts(
 
 
 def _candidate(made: Dashboard, state: SourceState) -> Candidate:
+    overview = encode(made.overview)
     return Candidate(
         tenant_id=made.snapshot.user_id,
         source=state,
-        digest=content_digest(made.snapshot, made.overview),
+        digest=content_digest(made.snapshot, overview),
         snapshot=encode(made.snapshot),
-        overview=encode(made.overview),
+        overview=overview,
     )
 
 
 def _failed(tenant_id: str, error: Exception, outside: _Outside) -> Outcome:
-    reason = error.reason if isinstance(error, InvalidData) else type(error).__name__
+    why = outside.source.explain(tenant_id, error)
     expected = isinstance(error, DaybookError)
-    log.error("recalculation_failed", tenant_id=tenant_id, reason=reason, exc_info=None if expected else error)
-    return report_failure(tenant_id, reason, writer=outside.writer, alerts=outside.alerts)
+    log.error("recalculation_failed", tenant_id=tenant_id, reason=why.reason, exc_info=None if expected else error)
+    return report_failure(tenant_id, why.reason, writer=outside.writer, alerts=outside.alerts, about=why.about)

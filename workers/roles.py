@@ -14,8 +14,10 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import Engine
 
+from workers.contract import TABLES
+
 # What a host product fills, or replaces by views: workers only read it.
-CONTRACT = ("tenant", "client", "invoice", "payment", "allocation", "expense", "quote", "recurring", "fx_rate")
+CONTRACT = tuple(TABLES)
 
 # What a worker that looks for gaps in the capture asks; these only read the catalogue.
 _LOOKING = [sql.SQL("dashboard.contract_tables()"), sql.SQL("dashboard.columns_read(regclass)")]

@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 
 def recalculated(result: Recalculation, queue: str, client: redis.Redis, keys: Keys) -> None:
-    """Count one finished task, and keep which tenants fail."""
+    """Count one finished task, and keep which tenants fail and what each took."""
     tally = Tally()
     tally.count(TASKS, queue)
     tally.observe(SECONDS, result.duration_seconds)
@@ -28,12 +28,19 @@ def recalculated(result: Recalculation, queue: str, client: redis.Redis, keys: K
         tally.count(COMPUTED, status, count)
     failed = [outcome.tenant_id for outcome in result.outcomes if outcome.status == "failed"]
     well = [outcome.tenant_id for outcome in result.outcomes if outcome.status != "failed"]
+    gone = [outcome.tenant_id for outcome in result.outcomes if outcome.status == "unknown"]
     try:
-        tally.add_to(client, keys)
-        if failed:
-            client.sadd(keys.failing, *failed)
-        if well:
-            client.srem(keys.failing, *well)
+        with client.pipeline(transaction=False) as pipe:
+            tally.queue(pipe, keys)
+            if failed:
+                pipe.sadd(keys.failing, *failed)
+            if well:
+                pipe.srem(keys.failing, *well)
+                share_ms = 1000 * result.duration_seconds / len(result.outcomes)
+                pipe.zadd(keys.cost, dict.fromkeys(well, share_ms))
+            if gone:
+                pipe.zrem(keys.cost, *gone)
+            pipe.execute()
     except redis.RedisError as error:
         log.warning("not_counted", error=type(error).__name__)
 

@@ -18,6 +18,15 @@ from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = {"run": "cli.local.run", "test": "cli.local.checks", "dash": "cli.dash"}
+# What another project's shell says of its own Python; this one is ours.
+PYTHON_OF_OTHERS = (
+    "PYTHONHOME",
+    "PYTHONOPTIMIZE",
+    "PYTHONWARNINGS",
+    "PYTHONINSPECT",
+    "PYTHONSTARTUP",
+    "PYTHONSAFEPATH",
+)
 RUNTIME, TEST = "requirements-local.txt", "requirements-test.txt"
 
 
@@ -35,6 +44,8 @@ def main(arguments: list[str]) -> NoReturn:
         os.environ["PATH"] = f"{python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         # gunicorn and celery read our modules before they look into the working directory.
         os.environ["PYTHONPATH"] = str(ROOT)
+        for name in PYTHON_OF_OTHERS:
+            os.environ.pop(name, None)
         os.chdir(ROOT)
         os.execv(python, [str(python), "-m", MODULES[command], *rest])  # noqa: S606
     except BootstrapFailed as error:

@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from cli.clone import ROOT
+from shared.undisturbed import forget_foreign
 
 CHECKS = (
     ("format", "ruff", "format", "--check", "."),
@@ -24,14 +25,16 @@ CHECKS = (
     ("types of the page", "python", "-m", "cli.local.typescript"),
     ("clocks", "python", "-m", "tests.clocks"),
 )
-PYTEST = ("pytest", "-n", "2")
+# More than two cores could compute: many tests wait.
+PYTEST = ("pytest", "-n", "3")
 # Debian's name of a program that some tests start, and where it may be.
-PROGRAMS = ("chromium", "nginx", "caddy")
+PROGRAMS = ("chromium", "nginx", "caddy", "redis-server", "pgbouncer")
 SBIN = "/usr/sbin:/sbin"
 
 
 def main(arguments: list[str]) -> int:
     """Run the checks and the tests; the exit code."""
+    forget_foreign()
     parser = argparse.ArgumentParser(prog="bin/test", add_help=False, allow_abbrev=False)
     parser.add_argument("--checks", action="store_true")
     parser.add_argument("--coverage", action="store_true")

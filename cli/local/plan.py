@@ -57,7 +57,7 @@ def make_plan(given: Mapping[str, str], local: Local) -> Plan:
         # Celery warns of root twice; the person who types bin/run knows it.
         variables.setdefault("PYTHONWARNINGS", "ignore:You're running the worker with superuser privileges:UserWarning")
     # Where prometheus_client shares counts between processes; it would make a directory in /tmp and leave it there.
-    variables.setdefault("PROMETHEUS_MULTIPROC_DIR", str(local.metrics))
+    variables["PROMETHEUS_MULTIPROC_DIR"] = str(local.metrics)
     postgres = valkey = owner = worker = None
     owner_url = variables.get("DATABASE_URL", "")
     if not variables.get("DATABASE_URL"):

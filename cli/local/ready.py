@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from cli.local.supervise import Service, StartFailed
-from cli.settings_text import masked
 from cli.tokens import make_token
 from cli.web_process import base_url, is_ready
 from shared.errors import StoreUnavailable
 from shared.settings import Settings
+from shared.shown_settings import masked
 from shared.store import SnapshotReader
 
 READY_TIMEOUT_S = 90.0
@@ -59,7 +59,7 @@ def _all_computed(reader: SnapshotReader, tenants: Sequence[str]) -> bool:
 
 def announcement(settings: Settings, demo: Sequence[DemoTenant], *, show_secrets: bool, took_s: float) -> str:
     """What to print when everything is up."""
-    url, shown = base_url(settings), (lambda address: address) if show_secrets else masked
+    url, shown = f"{base_url(settings)}{settings.base_path}", (lambda address: address) if show_secrets else masked
     lines = [("Dashboard", f"{url}/")]
     if demo:
         token = make_token(demo[0].tenant_id, settings.jwt, ttl_s=DEMO_TOKEN_TTL_S)

@@ -27,6 +27,7 @@ from shared.errors import ConfigError
 from shared.keys import Keys
 from shared.redis_client import connect
 from shared.store import SnapshotReader
+from shared.undisturbed import forget_foreign
 
 # The order of stopping: what accepts work, what creates it, what does it, and last the services they all use.
 _STAGES = {"web": 0, "beat": 1, "changes": 1}
@@ -40,6 +41,7 @@ class Stopped(BaseException):
 
 def main() -> int:
     """Run until told to stop; the exit code."""
+    forget_foreign()
     for how in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(how, _stopped)
     local = Local()

@@ -93,6 +93,7 @@ class Stack:
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,
             "DASHBOARD_KEY_PREFIX": self.keys.prefix,
+            "DASHBOARD_COLD_DELAY": "0",
             "JWT_SECRET_KEY": SECRET,
         }
         return subprocess.Popen(

@@ -56,7 +56,7 @@ def test_shell_example(stack: Stack, code: str) -> None:
 
 @pytest.mark.parametrize("code", examples("python"))
 def test_python_example(stack: Stack, code: str) -> None:
-    assert run([sys.executable, "-c", in_place(code, stack)], PYTHONPATH=str(PROJECT / "docs" / "examples")).strip()
+    assert run([sys.executable, "-c", in_place(code, stack)], PYTHONPATH=str(PROJECT / "packages" / "python")).strip()
 
 
 @pytest.mark.parametrize("code", examples("js"))

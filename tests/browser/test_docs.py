@@ -117,8 +117,7 @@ def test_fields_open_in_place(docs: Visit) -> None:
     expect(possible.get_by_text("confidence_factors")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
 def test_everybody_can_use_the_page(visit: Open, stack: Stack, scheme: str, width: int) -> None:
     page = visit("demo", color_scheme=scheme, viewport={"width": width, "height": 900}, bypass_csp=True).page
     open_docs(page, stack)

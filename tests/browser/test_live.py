@@ -31,11 +31,11 @@ def test_the_first_document_of_a_new_business_fills_the_page(stack: Stack, visit
         add_tenant(db, tenant_id, name="New Business")
     there = visit(tenant_id)
     expect(there.page.get_by_role("heading", name="Nothing posted yet")).to_be_visible()
-    expect(there.page.get_by_role("heading", name="Who owes us")).to_have_count(0)
+    expect(there.page.get_by_role("heading", name="Who owes you")).to_have_count(0)
     there.expect_live()
     add_invoice(stack, tenant_id, 40)
     expect(there.page.get_by_role("heading", name="Nothing posted yet")).to_have_count(0)
-    expect(there.page.get_by_role("heading", name="Who owes us")).to_be_visible()
+    expect(there.page.get_by_role("heading", name="Who owes you")).to_be_visible()
 
 
 def test_numbers_are_painted_without_waiting_for_the_socket(stack: Stack, visit: Open, business: str) -> None:
@@ -134,7 +134,7 @@ def test_age_is_counted_on_the_servers_clock(stack: Stack, visit: Open, business
     there.context.add_cookies([cookie(stack, business)])
     there.page.reload()
     there.expect_live()
-    expect(there.page.locator("#age")).to_have_text(re.compile(r"^Updated \d+ s ago"))
+    expect(there.page.locator("#age")).to_have_text(re.compile(r"^Updated \d+ sec\. ago"))
 
 
 def test_a_person_recalculates_with_the_button_or_the_keyboard(stack: Stack, visit: Open, business: str) -> None:
@@ -162,7 +162,7 @@ def test_page_turns_to_whoever_signed_in_last(stack: Stack, visit: Open, busines
     sockets[0].close(code=4000)
     expect(there.page.get_by_role("heading", level=1)).to_have_text("Tokyo Paper Goods")
     there.expect_live()
-    expect(there.page.locator(".receivables .figure strong")).to_have_text(re.compile("^¥"))
+    expect(there.page.locator(".debts .figure strong")).to_have_text(re.compile("^¥"))
 
 
 def test_a_tenant_that_is_absent_for_a_moment_is_waited_for(stack: Stack, visit: Open, business: str) -> None:
@@ -177,3 +177,24 @@ def test_a_tenant_that_is_absent_for_a_moment_is_waited_for(stack: Stack, visit:
     there.expect_live(within_s=15)
     add_invoice(stack, business, 11)
     expect(there.value("Daily Revenue")).to_have_text("$111.00")
+
+
+def test_a_number_leads_to_its_documents_and_back_by_keyboard(stack: Stack, visit: Open, business: str) -> None:
+    add_invoice(stack, business, 250)
+    there = visit(business)
+    number = there.card("Daily Revenue").locator(".value .ask")
+    expect(number).to_have_text("$350.00")
+    number.focus()
+    there.page.keyboard.press("Enter")
+    dialog = there.page.get_by_role("dialog", name="Revenue today")
+    expect(dialog.locator(".figure")).to_contain_text("$350.00")
+    expect(dialog.locator("tbody tr")).to_have_count(2)
+    expect(dialog.locator("tbody tr").first).to_contain_text("$250.00")
+    expect(dialog.locator(".moved")).to_contain_text("In2 documents+$350.00")
+    dialog.get_by_role("link", name="The documents that moved it").click()
+    expect(dialog.locator("tbody tr").first).to_contain_text("+$250.00In")
+    there.page.go_back()
+    expect(dialog.locator("tbody .move")).to_have_count(0)
+    there.page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(number).to_be_focused()

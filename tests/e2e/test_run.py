@@ -26,6 +26,15 @@ from tests.patience import PATIENCE
 from tests.servers import eventually
 
 READY_WITHIN_S = 30.0
+# Each of these stopped bin/run once, or led it to somebody else's services.
+OF_OTHER_PROJECTS = {
+    "PGSSLMODE": "require", "PGCLIENTENCODING": "LATIN1", "PGSERVICE": "other", "CELERY_BROKER_URL": "redis://127.0.0.1:1/0",
+    "BROKER_URL": "redis://127.0.0.1:1/0", "CELERY_RESULT_BACKEND": "redis://127.0.0.1:1/1", "CELERY_WORKER_POOL": "solo",
+    "CELERY_BEAT_SCHEDULER": "other.Scheduler", "GUNICORN_CMD_ARGS": "--bind=127.0.0.1:1 --workers=9",
+    "FORWARDED_ALLOW_IPS": "*", "DJANGO_SETTINGS_MODULE": "other.settings", "FLASK_APP": "other", "FLASK_DEBUG": "1",
+    "PROMETHEUS_MULTIPROC_DIR": "/nonexistent", "PYTHONWARNINGS": "error", "PYTHONHOME": "/nonexistent",
+    "REDIS_HOST": "other", "SCRIPT_NAME": "/other",
+}  # fmt: skip
 
 
 @dataclass
@@ -186,12 +195,15 @@ def test_one_command_to_a_live_page_and_a_second_one_that_keeps_its_data(clone: 
     assert is_free(f"127.0.0.1:{clone.port}/")
     assert not (clone.root / ".local" / "run.json").exists()
 
-    clone.start()
+    clone.start(**OF_OTHER_PROJECTS)
     assert "Loading demo" not in clone.text
     with psycopg.connect(clone.running()["DATABASE_URL"]) as connection:
         kept = connection.execute("SELECT total FROM dashboard.invoice WHERE invoice_id = 'kept'").fetchone()
     assert kept is not None
     assert kept[0] == 1234
+    running = clone.command("dash", "config", "--running", **OF_OTHER_PROJECTS).stdout.splitlines()
+    names = {line.split()[1] for line in running if line.startswith("# ")}
+    assert names == {"web", "worker", "sweeper", "beat", "changes"}
     # Tokens of the first run still hold: the secret is the clone's, not the run's.
     assert clone.version()
     assert clone.stop(signal.SIGTERM) == 0

@@ -25,12 +25,11 @@ DOUBLED = {f"second {name}": line for name, line in read_procfile(PROJECT / "Pro
 
 
 # One stack for all of this module: its tests stay in one process.
-pytestmark = pytest.mark.xdist_group("two of everything")
 
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    env = {"DASHBOARD_CACHE_TIMEOUT": str(SLOT_S), "DASHBOARD_AUDIT_INTERVAL": "0", "WORKER_CONCURRENCY": "1"}
+    env = {"DASHBOARD_COLD_TIMEOUT": str(SLOT_S), "DASHBOARD_AUDIT_INTERVAL": "0", "WORKER_CONCURRENCY": "1"}
     with Stack(env=env, commands=DOUBLED) as stack:
         for tenant_id in TENANTS:
             stack.add_tenant(tenant_id)

@@ -15,8 +15,8 @@ from tests.faults.watch import Watch
 from tests.servers import eventually
 from tests.stack import Stack
 
-# Each process of the pools of two workers, and the listener's one connection.
-MOST_CONNECTIONS = 2 * 2 * 4 + 1
+# Each process of the pools of two workers, and the listener's two loops.
+MOST_CONNECTIONS = 2 * 2 * 4 + 2
 
 HELD_S = 18.0 if LONG else 4.0
 
@@ -118,3 +118,19 @@ def test_a_locked_table_delays_its_readers_and_nobody_else(stack: Stack, watch: 
     measured(22, watch.converged(within_s=20.0 if LONG else 10.0))
     watch.assert_stayed_connected()
     watch.assert_never_told("database_unavailable", "computation_failing", "workers_silent")
+
+
+def test_rows_that_a_policy_hides_are_an_error_and_never_a_smaller_number(stack: Stack, watch: Watch) -> None:
+    for table in ("invoice", "tenant"):
+        stack.db.execute(f"ALTER TABLE dashboard.{table} ENABLE ROW LEVEL SECURITY")
+        hidden = time.monotonic()
+        try:
+            # No row changes: that nobody can read any more is found out by itself.
+            eventually(lambda since=hidden: watch.all_told_stale(since), within_s=15.0)  # type: ignore[misc]
+            stack.sale(watch.tenant)
+        finally:
+            stack.db.execute(f"ALTER TABLE dashboard.{table} DISABLE ROW LEVEL SECURITY")
+        watch.recovered(within_s=20.0)
+    assert {answer.status for client in watch.rest for answer in client.answers} == {200}
+    watch.assert_stayed_connected()
+    watch.assert_never_told("computation_failing", "unknown_tenant")

@@ -19,7 +19,8 @@ from tests.faults.watch import Watch
 from tests.servers import eventually
 from tests.stack import Stack
 
-VALKEY_MB, POSTGRES_MB = 8, 160
+# More than either server writes while the tests go on, however slowly: else the disk is full again by itself.
+VALKEY_MB, POSTGRES_MB = 64, 160
 _BLOCK = bytes(4096)
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")

@@ -43,21 +43,28 @@ def command(stack: Stack, tenant_id: str) -> str:
     return task_id
 
 
+def is_idle(stack: Stack) -> bool:
+    """Whether the workers have nothing to do, and nothing waits for them: what is taken up next is what is asked next."""
+    celery = f"{stack.keys.prefix}:celery:"
+    return not stack.redis.exists(*(celery + name for name in ("commands", "changes", "unacked")))
+
+
 def taken_up(stack: Stack, task_id: str) -> None:
-    """Returns when a worker is in the middle of the task; others may wait for the lock as well."""
+    """Returns when a worker is in the middle of the task."""
     eventually(lambda: stack.redis.exists(stack.keys.attempts(task_id)))
     somebody_waits(stack)
 
 
 def result(stack: Stack, task_id: str) -> Any:
-    """What a task returned, None as long as it has not."""
-    found = stack.redis.get(f"{stack.keys.prefix}:celery:celery-task-meta-{task_id}")
-    return json.loads(found)["result"]["outcomes"][0]["status"] if found else None
+    """What a task returned, None as long as it has not, or is to be tried again."""
+    found = json.loads(stack.redis.get(f"{stack.keys.prefix}:celery:celery-task-meta-{task_id}") or "{}")
+    return found["result"]["outcomes"][0]["status"] if found.get("status") == "SUCCESS" else None
 
 
 def test_a_command_that_was_lost_with_its_worker_is_delivered_again(
     stack: Stack, watch: Watch, measured: Measured
 ) -> None:
+    eventually(lambda: is_idle(stack))
     with locked(stack):
         task_id = command(stack, watch.tenant)
         taken_up(stack, task_id)
@@ -72,6 +79,7 @@ def test_a_command_that_was_lost_with_its_worker_is_delivered_again(
 def test_what_a_worker_frozen_beyond_its_time_had_read_is_refused(
     stack: Stack, watch: Watch, measured: Measured
 ) -> None:
+    eventually(lambda: is_idle(stack))
     with locked(stack):
         late = command(stack, watch.tenant)
         taken_up(stack, late)
@@ -109,7 +117,8 @@ def test_a_tenant_that_kills_its_workers_is_left_out_and_others_are_on_time(
     assert all("computation_failing" in client.reasons(started) for client in patient)
     assert all("computation_failing" not in client.reasons(started) for client in others)
 
-    # Left alone from now on: neither the workers nor their log are kept busy by it.
+    # Left alone from now on: neither the workers nor their log are kept busy by it, once what was sent before has ended.
+    eventually(lambda: is_idle(stack), within_s=20.0)
     eventually(lambda: len(stack.children("worker")) == WORKER_CHILDREN)
     children = {child.pid for child in stack.children("worker")}
     lines = stack.log("worker").count("tenant_quarantined")

@@ -93,7 +93,8 @@ class Watch:
             if reason is None:
                 del waiting[0]
             elif time.monotonic() > deadline:
-                raise AssertionError(f"{waiting[0]} after {time.monotonic() - since:.1f} s: {reason}")
+                late = f"{waiting[0]} after {time.monotonic() - since:.1f} s: {reason}"
+                raise AssertionError(f"{late}\n{self.stack.last_words()}")
             else:
                 time.sleep(0.03)
         return time.monotonic() - since

@@ -10,6 +10,7 @@ import redis
 from prometheus_client import CollectorRegistry, Counter
 
 from shared.keys import Keys
+from shared.looked import Looked
 from shared.settings import Settings
 from shared.store import SnapshotReader, SnapshotWriter, SourceState
 from shared.versions import Version
@@ -18,6 +19,7 @@ from tests.servers import write_snapshot
 from web.live import snapshots as module
 from web.live.freshness import Freshness, Staleness
 from web.live.held import Gone
+from web.live.looking import Looking
 from web.live.mailbox import Update
 from web.live.snapshots import Snapshots
 from web.redis.circuit import Circuit
@@ -43,7 +45,8 @@ def test_who_stays_away_is_refused_after_a_minute(
     with redis.Redis.from_url(services.redis_url) as client:
         snapshots = Snapshots(
             SnapshotReader(client, keys), Circuit(), Freshness(client, keys, Settings(redis_url=services.redis_url)),
-            Asked(), notices=counter("notices"), reads=counter("reads", "kind", "from"),
+            Asked(), Looking(Looked(client, keys), Circuit(), ask=Asked().ask),
+            notices=counter("notices"), reads=counter("reads", "kind", "from"),
         )  # fmt: skip
         write_snapshot(client, keys, "t", n=1)
         with snapshots.open("t") as mailbox:

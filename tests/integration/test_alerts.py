@@ -158,9 +158,10 @@ def test_an_alert_lives_from_raised_to_reopened_under_one_id(books: Books) -> No
     assert raised.state(raised.raised_at) == "open"
 
     lose(books, 50)
-    assert only(books.at(NOON + 2 * HOUR)) == msgspec.structs.replace(
-        raised, message="Today's profit is -150.00 USD so far."
-    )
+    worse = only(books.at(NOON + 2 * HOUR))
+    assert msgspec.json.decode(worse.params) == {"value": -150, "threshold": 0, "currency": "USD"}
+    assert (worse.rule, worse.message) == ("profit_floor", "Today's profit is -150.00 USD so far.")
+    assert worse == msgspec.structs.replace(raised, message=worse.message, params=worse.params)
     recover(books)
     assert only(books.at(NOON + 3 * HOUR)).cleared_at == instant(NOON + 3 * HOUR)
     lose(books)
@@ -432,7 +433,7 @@ def test_thresholds_see_what_the_rows_say_in_both_calculations(books: Books, eng
     ):  # fmt: skip
         books.rows.insert("threshold", {"rule": rule, "value": value})
     books.rows.invoice(TODAY - timedelta(days=40), 60, due_date=TODAY - timedelta(days=10))
-    books.rows.invoice(TODAY - timedelta(days=40), 90, due_date=TODAY - timedelta(days=10))
+    largest = books.rows.invoice(TODAY - timedelta(days=40), 90, due_date=TODAY - timedelta(days=10))
     books.rows.refund(TODAY, 1)
     books.rows.quote("sent", TODAY, expiry_date=TODAY + timedelta(days=3))
     books.rows.quote("sent", TODAY, expiry_date=TODAY + timedelta(days=4))
@@ -440,7 +441,7 @@ def test_thresholds_see_what_the_rows_say_in_both_calculations(books: Books, eng
     books.rows.invoice(TODAY, 200)
     assert {alert.message for alert in books.at(NOON).alerts} == {
         "150.00 USD are overdue, more than 100.00 USD.",
-        "The largest overdue invoice is 90.00 USD.",
+        f"The largest overdue invoice is {largest}: 90.00 USD.",
         "Today's cash flow is -1.00 USD so far, below 0.00 USD.",
         "1 open quote expires within 3 days.",
         "This month's revenue has reached its target: 500.00 USD of 500.00 USD.",

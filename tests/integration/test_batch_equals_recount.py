@@ -228,7 +228,7 @@ def add(rows: Rows, business: Business, now: datetime) -> None:
 
 
 @settings(
-    max_examples=150,
+    max_examples=100,
     deadline=None,
     print_blob=True,
     # Each example clears the database before it writes to it.

@@ -159,3 +159,30 @@ def test_local_midnight_makes_the_tenants_of_its_zone_due_once(db: psycopg.Conne
     ]:
         assert changes.roll_days(db, moment) == len(rolled)
         assert noted(db) == rolled
+
+
+def test_at_midnight_only_those_at_whom_nobody_looks_wait(db: psycopg.Connection) -> None:
+    for tenant_id in ("hot", "cold", "colder"):
+        add_tenant(db, tenant_id)
+    noted(db)
+    assert changes.roll_days(db, datetime(2026, 3, 10, tzinfo=UTC), hot=lambda: ["hot", "gone"], delay_s=3600) == 3
+    assert changes.due_tenants(db, 10) == ["hot"]
+    assert changes.waited_tenants(db, 10) == []
+    db.execute("UPDATE dashboard.change SET due_at = clock_timestamp() - interval '1 s' WHERE tenant_id = 'cold'")
+    assert changes.waited_tenants(db, 10) == ["cold"]
+    noted(db)
+    db.execute("TRUNCATE dashboard.fx_rate")
+    changes.expand_everyone(db, hot=["hot"], delay_s=3600)
+    assert changes.due_tenants(db, 10) == ["hot"]
+
+
+def test_changes_of_a_tenant_wait_for_one_turn_and_are_settled_by_any_computation(db: psycopg.Connection) -> None:
+    add_tenant(db, "a")
+    changes.defer(db, ["a"], 3600)
+    db.execute("UPDATE dashboard.tenant SET name = 'new' WHERE tenant_id = 'a'")
+    assert changes.due_tenants(db, 10) == ["a"]
+    changes.defer(db, ["a"], 3600)
+    assert db.execute("SELECT count(*), count(DISTINCT due_at) FROM dashboard.change").fetchone() == (2, 1)
+    assert changes.due_tenants(db, 10) == []
+    changes.settle(db, changes.pending(db, ["a"])["a"])
+    assert noted(db) == []

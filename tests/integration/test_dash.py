@@ -58,9 +58,24 @@ def test_help_lists_every_command_without_control_codes(dash: Dash) -> None:
     done = dash("--help")
     assert done.returncode == 0
     assert "\x1b" not in done.stdout
-    for name in ("token", "doctor", "demo", "recalculate", "migrate", "config", "env"):
+    for name in (
+        "ingest",
+        "map",
+        "unmap",
+        "remap",
+        "token",
+        "doctor",
+        "demo",
+        "recalculate",
+        "migrate",
+        "config",
+        "env",
+    ):
         assert f"\n  {name} " in done.stdout
-        assert dash(name, "--help").returncode == 0
+
+
+def test_a_command_imported_late_has_help_of_its_own(dash: Dash) -> None:
+    assert dash("threshold", "set", "--help").stdout.startswith("Usage: bin/dash threshold set ")
 
 
 def test_the_version_is_that_of_the_newest_changelog_entry(dash: Dash) -> None:
@@ -78,7 +93,7 @@ def test_a_shell_can_take_the_settings_over(dash: Dash, environment: dict[str, s
 def test_completion_is_offered_for_bash(dash: Dash) -> None:
     script = dash(_DASH_COMPLETE="bash_source").stdout
     assert "complete" in script
-    offered = dash(_DASH_COMPLETE="bash_complete", COMP_WORDS="bin/dash re", COMP_CWORD="1").stdout
+    offered = dash(_DASH_COMPLETE="bash_complete", COMP_WORDS="bin/dash rec", COMP_CWORD="1").stdout
     assert offered.split(",")[1].strip() == "recalculate"
 
 

@@ -18,8 +18,8 @@ import yaml
 from cli.local import processes
 from cli.local.embedded import free_port
 from cli.local.procfile import read_procfile
-from cli.settings_text import VARIABLES
 from shared.keys import Keys
+from shared.shown_settings import VARIABLES
 from tests.conftest import Services
 from tests.servers import PROJECT, eventually
 from tests.tokens import SECRET
@@ -87,9 +87,16 @@ def test_the_image_holds_all_that_its_processes_need(services: Services, keys: K
     forbidden = f"import sys; sys.modules.update(dict.fromkeys({EMBEDDED!r}))"
     assert not list(tmp_path.glob("**/cli/local"))
     assert not (tmp_path / "demo").exists()
-    for module in ("workers.tasks", "workers.listener", "web.app", "cli.dash", "workers.migrate"):
+    commands = "from cli.dash import dash; [command.load() for command in dash.commands.values()]"
+    for needed in (
+        "import workers.tasks",
+        "import workers.listener",
+        "import web.app",
+        commands,
+        "import workers.migrate",
+    ):
         subprocess.run(
-            [sys.executable, "-c", f"{forbidden}; import {module}"],
+            [sys.executable, "-c", f"{forbidden}; {needed}"],
             cwd=tmp_path,
             env=environment,
             check=True,

@@ -360,6 +360,7 @@ def test_overdue_alert_fires_above_five(db: psycopg.Connection, engine: Engine, 
 def test_open_invoices_compare_with_yesterdays_close(db: psycopg.Connection, engine: Engine) -> None:
     tenant = add_tenant(db)
     tenant.invoice(TODAY, 100)
+    tenant.close(TODAY - 2 * DAY, pending=4, overdue=1)
     assert agreed(engine, "t1", NOON).metrics[PENDING].previous is None
 
     tenant.close(TODAY - DAY, pending=4, overdue=1)

@@ -190,7 +190,7 @@ def test_every_function_at_other_rights_is_closed(host: psycopg.Connection) -> N
     assert capture <= {name for name, *_ in functions}
     assert not {name for name, definer, _, anyone in functions if anyone and (definer or name in capture)}
     definers = {name: config for name, definer, config, _ in functions if definer}
-    assert definers == {"note_change": ["search_path=pg_catalog, pg_temp"]}
+    assert definers == {"note_change": ["search_path=pg_catalog, pg_temp", "DateStyle=ISO"]}
 
 
 # What a host's transactions are

@@ -74,7 +74,7 @@ def test_statements_are_planned_once_for_whoever_is_asked_for(db: Db, engine: En
         source.tenant_ids()
     # Prepared when they come for the second time, and planned then.
     loads = [plans for plans in kept_plans(engine) if plans == (3, 0)]
-    assert len(loads) > 10
+    assert len(loads) >= 2
 
 
 def test_nothing_is_prepared_through_a_pooler(db: Db, pooled_url: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 import redis
 
 from shared.keys import Keys
+from shared.looked import Looked
 from tests.conftest import Services
 from tests.rows import add_tenant
 from tests.servers import PROJECT, eventually
@@ -20,6 +21,7 @@ from workers.database import make_engine
 
 # What most of ten take, so that a busy machine may be slow now and then. Looked for four times a second it would be 0.17.
 SOON_S = 0.1
+COLD_DELAY_S = 2
 
 
 @pytest.fixture
@@ -27,7 +29,12 @@ def listener(
     services: Services, database_url: str, keys: Keys, valkey: redis.Redis
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A running listener on the test's own database; it queues to nobody."""
-    environment = {"REDIS_URL": services.redis_url, "DATABASE_URL": database_url, "DASHBOARD_KEY_PREFIX": keys.prefix}
+    environment = {
+        "REDIS_URL": services.redis_url,
+        "DATABASE_URL": database_url,
+        "DASHBOARD_KEY_PREFIX": keys.prefix,
+        "DASHBOARD_COLD_DELAY": str(COLD_DELAY_S),
+    }
     process = subprocess.Popen(
         [sys.executable, "-m", "workers.listener"],
         cwd=PROJECT,
@@ -52,9 +59,14 @@ def queued(keys: Keys, valkey: redis.Redis) -> Callable[[], set[str]]:
 
 
 def test_commits_are_found_soon_and_late_ones_too(
-    listener: subprocess.Popen[bytes], database_url: str, queued: Callable[[], set[str]]
+    listener: subprocess.Popen[bytes],
+    database_url: str,
+    queued: Callable[[], set[str]],
+    valkey: redis.Redis,
+    keys: Keys,
 ) -> None:
     took_s = []
+    Looked(valkey, keys).mark(["late", *(f"t{number}" for number in range(10))])
     with psycopg.connect(database_url) as late, psycopg.connect(database_url) as writer:
         add_tenant(late, "late")
         for number in range(10):
@@ -63,12 +75,65 @@ def test_commits_are_found_soon_and_late_ones_too(
             committed = time.monotonic()
             eventually(lambda number=number: f"t{number}" in queued())  # type: ignore[misc]
             took_s.append(time.monotonic() - committed)
+            eventually(lambda: valkey.lpop(keys.queue("changes")))  # as a worker takes it
         assert "late" not in queued()
         late.commit()
         committed = time.monotonic()
         eventually(lambda: "late" in queued())
         assert time.monotonic() - committed < 5
     assert sorted(took_s)[6] < SOON_S
+
+
+def test_what_becomes_due_while_a_task_waits_shares_the_next_one(
+    listener: subprocess.Popen[bytes],
+    db: psycopg.Connection,
+    queued: Callable[[], set[str]],
+    valkey: redis.Redis,
+    keys: Keys,
+) -> None:
+    tenants = [f"t{number}" for number in range(5)]
+    Looked(valkey, keys).mark(tenants)
+    add_tenant(db, "t0")
+    eventually(lambda: "t0" in queued())
+    for tenant_id in tenants[1:]:
+        add_tenant(db, tenant_id)
+    # So far behind a change is only looked at, and one of nobody's interest put off.
+    add_tenant(db, "cold")
+    eventually(lambda: db.execute("SELECT true FROM dashboard.change WHERE due_at IS NOT NULL").fetchone())
+    assert queued() == {"t0"}
+    eventually(lambda: valkey.lpop(keys.queue("changes")))  # as a worker takes it
+    eventually(lambda: queued() >= set(tenants))
+    eventually(lambda: valkey.lpop(keys.queue("changes")))
+    assert valkey.llen(keys.queue("changes")) == 0
+
+
+def test_changes_of_tenants_at_whom_nobody_looks_wait_for_their_turn(
+    listener: subprocess.Popen[bytes],
+    db: psycopg.Connection,
+    queued: Callable[[], set[str]],
+    valkey: redis.Redis,
+    keys: Keys,
+) -> None:
+    """And a tenant at which somebody looks does not wait with them, nor one after them."""
+    cold = [f"cold {number}" for number in range(20)]
+    Looked(valkey, keys).mark(["hot"])
+    db.execute(
+        "INSERT INTO dashboard.tenant (tenant_id, timezone, base_currency) SELECT unnest(%s::text[]), 'UTC', 'USD'",
+        [[*cold, "hot"]],
+    )
+    eventually(lambda: "hot" in queued())
+    turns = eventually(
+        lambda: [
+            row[0]
+            for row in db.execute("SELECT extract(epoch FROM due_at - noted_at)::float FROM dashboard.change"
+                                  " WHERE due_at IS NOT NULL ORDER BY due_at")
+        ],
+        lambda waiting: len(waiting) == len(cold),
+    )  # fmt: skip
+    assert 0 < turns[0] < COLD_DELAY_S / 4
+    assert COLD_DELAY_S * 3 / 4 < turns[-1] < COLD_DELAY_S + 1
+    eventually(lambda: queued() >= set(cold), within_s=COLD_DELAY_S + 2)
+    assert valkey.llen(keys.queue("changes")) == 1 <= valkey.llen(keys.queue("sweep"))
 
 
 def test_its_own_transactions_are_never_serializable(db: psycopg.Connection, database_url: str) -> None:

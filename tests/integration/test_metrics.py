@@ -114,7 +114,7 @@ def test_a_change_waits_since_it_was_first_the_oldest_even_while_the_database_is
     assert pulse().change_age_s == 0.0
 
 
-def test_drift_degrades_health_until_it_is_over_and_leaves_the_server_ready(
+def test_what_fails_or_drifts_degrades_health_until_it_is_over_and_leaves_the_server_ready(
     server: WebServer, valkey: redis.Redis, keys: Keys
 ) -> None:
     def health() -> tuple[int, str, str]:
@@ -126,6 +126,9 @@ def test_drift_degrades_health_until_it_is_over_and_leaves_the_server_ready(
     record(Finding(tenant_id="t7", verdict="drift", lines=("x",)), valkey, keys)
     assert health() == (200, "degraded", '{"status": "degraded", "reason": "drift"}')
     assert requests.get(f"{server.url}/readyz", timeout=5).status_code == 200
+    worker_stats.recalculated(computed("failed"), "changes", valkey, keys)
+    assert health() == (200, "degraded", '{"status": "degraded", "reason": "computation_failing"}')
+    worker_stats.recalculated(computed("changed"), "changes", valkey, keys)
     record(Finding(tenant_id="t7", verdict="clean"), valkey, keys)
     assert health() == (200, "healthy", '{"status": "healthy"}')
 

@@ -83,6 +83,20 @@ def test_every_alert_is_explained_to_the_operator() -> None:
     assert all(rule["annotations"]["summary"] for rule in rules())
 
 
+def test_the_operator_is_told_when_each_alert_fires() -> None:
+    for rule in rules():
+        (row,) = [line for line in OPERATIONS.splitlines() if line.startswith(f"| `{rule['alert']}` |")]
+        _, severity, when, _ = (cell.strip() for cell in row.strip("|").split("|"))
+        assert severity == rule["labels"]["severity"]
+        assert when.endswith(f", {rule.get('for', 'at once')}")
+        threshold = re.search(r"> ([0-9.]+)\s*$", rule["expr"])
+        if threshold and (value := float(threshold[1])):
+            assert re.search(rf"\b({value:g}|{100 * value:g} %|{1000 * value:g} ms)( |,|$)", when), (
+                rule["alert"],
+                when,
+            )
+
+
 def test_the_dashboard_names_its_data_source_once_and_no_panel_twice() -> None:
     dashboard = json.loads(DASHBOARD.read_text())
     panels = [panel for panel in dashboard["panels"] if panel["type"] != "row"]

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.compressing import BROWSER, CompressingSocket
 from tests.live import BINARY, CLOSE, PING, PONG, TEXT, Socket, Wire, frame, upgrade
 from tests.patience import PATIENCE
 from tests.servers import WebServer, eventually
@@ -197,11 +198,50 @@ def test_a_malformed_handshake_is_refused_with_plain_http(
         assert "Sec-WebSocket-Version: 13" in answer
 
 
-def test_compression_is_not_accepted(web: WebServer, tenant: str) -> None:
-    offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"
-    answer = _refusal(web, tenant, _authorization(tenant), offer)
-    assert " 101 " in answer
-    assert "sec-websocket-extensions" not in answer.lower()
+@pytest.mark.parametrize(
+    ("offer", "answer"),
+    [
+        ("permessage-deflate; client_max_window_bits", "permessage-deflate; client_no_context_takeover"),
+        (
+            "permessage-deflate; server_no_context_takeover",
+            "permessage-deflate; client_no_context_takeover; server_no_context_takeover",
+        ),
+        ("permessage-deflate; server_max_window_bits=9", None),
+        ("permessage-deflate; client_max_window_bits=what, x-webkit-deflate-frame", None),
+    ],
+)
+def test_compression_is_agreed_on_in_the_handshake(web: WebServer, tenant: str, offer: str, answer: str | None) -> None:
+    head = _refusal(web, tenant, _authorization(tenant), f"Sec-WebSocket-Extensions: {offer}")
+    assert " 101 " in head
+    named = [line for line in head.split("\r\n") if line.lower().startswith("sec-websocket-extensions")]
+    assert named == ([] if answer is None else [f"Sec-WebSocket-Extensions: {answer}"])
+
+
+@pytest.mark.parametrize("offer", [BROWSER, f"{BROWSER}; server_no_context_takeover"])
+def test_a_client_that_inflates_gets_the_same_snapshots_in_fewer_bytes(web: WebServer, tenant: str, offer: str) -> None:
+    pad = {str(number): number * number for number in range(400)}
+    web.write(tenant, n=2, pad=pad)
+    with CompressingSocket(web.port, tenant, offer=offer) as packed, Socket(web.port, tenant) as plain:
+        assert packed.receive()["type"] == "connection.established"
+        for number in range(3, 7):
+            updates = [client.receive_type("dashboard.update") for client in (packed, plain)]
+            assert updates[0] == updates[1]
+            assert updates[0]["data"]["n"] == number - 1
+            web.write(tenant, n=number, pad=pad)
+        packed.send({"type": "ping"})
+        assert packed.receive_type("pong")
+        packed.send(b"not JSON")
+        assert packed.receive_type("error")["code"] == "invalid_json"
+    first, *later = packed.sizes
+    assert first < len(json.dumps(updates[0])) / 2
+    # Only who remembers the message before is told no more than the difference.
+    assert (max(later) < 150) is ("server_no_context_takeover" not in offer)
+
+
+def test_a_bomb_is_a_message_that_is_too_big(web: WebServer, tenant: str) -> None:
+    with CompressingSocket(web.port, tenant) as client:
+        client.send(b"\0" * 50_000_000)
+        assert client.closed() == 1009
 
 
 def test_who_may_not_open_a_socket_is_told_so_in_http(web: WebServer, tenant: str) -> None:

@@ -1,4 +1,4 @@
-"""docs/examples/daybook_client.py against real servers: it reconnects, resumes, renews its token, and never goes back."""
+"""packages/python against real servers: it reconnects, resumes, renews its token, and never goes back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from docs.examples.daybook_client import BASE_DELAY_S, MAX_DELAY_S, Daybook, ProblemError, delay_s, is_newer
+from packages.python.daybook_client import BASE_DELAY_S, MAX_DELAY_S, Daybook, ProblemError, delay_s, is_newer
 from shared.keys import Keys
 from tests.conftest import Services
 from tests.patience import PATIENCE

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 import redis
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from shared.errors import SourceUnavailable, StoreUnavailable
 from shared.keys import Keys
@@ -68,6 +68,28 @@ def test_rows_become_a_snapshot_with_a_version(db: psycopg.Connection, pipeline:
     assert outcome.version == str(pipeline.reader.read("a").version)
     assert pipeline.value("a", "Daily Revenue") == 1000
     assert pipeline.value("a", "Pending Invoices") == 1
+
+
+def test_a_batch_in_which_nothing_changed_is_three_statements_however_large(
+    db: psycopg.Connection, engine: Engine, pipeline: Pipeline
+) -> None:
+    bases = {f"t{n}": "cash" if n % 4 == 3 else "accrual" for n in range(12)}
+    for tenant_id, basis in bases.items():
+        rows = add_tenant(db, tenant_id, basis=basis)
+        rows.close(today() - timedelta(days=1))
+        invoice = rows.invoice(today() - timedelta(days=400), 100, balance=50)
+        rows.payment(today(), 50, on={invoice: 50}, unapplied=0)
+    pipeline.run(*bases)
+    executed: list[str] = []
+    event.listen(
+        engine, "before_cursor_execute", lambda _connection, _cursor, statement, *_: executed.append(statement)
+    )
+    for asked in (["t0"], ["t3"], list(bases)):
+        executed.clear()
+        assert {outcome.status for outcome in pipeline.run(*asked).values()} == {"unchanged"}
+        assert len(executed) == 3
+        # What only cash basis asks for is in the statement only where somebody is on it.
+        assert any("brought AS" in statement for statement in executed) == any(bases[one] == "cash" for one in asked)
 
 
 def test_a_batch_is_settled_and_nothing_is_due_thereafter(db: psycopg.Connection, pipeline: Pipeline) -> None:
@@ -147,6 +169,66 @@ def test_one_tenants_impossible_rows_never_stop_the_others(
     assert changes.due_tenants(db, 10) == []
 
 
+FOR_BAD = "CASE WHEN tenant_id = 'bad' AND invoice_id = 'i2' THEN {bad} ELSE {good} END"
+
+
+@pytest.mark.parametrize(
+    ("column", "expression", "reason", "about"),
+    [
+        (
+            "total",
+            FOR_BAD.format(bad="'NaN'::numeric", good="total"),
+            "dashboard.invoice 'i2' total: NaN cannot be computed with",
+            "total of invoice i2",
+        ),
+        (
+            "total",
+            FOR_BAD.format(bad="NULL", good="total"),
+            "dashboard.invoice 'i2' total: it is missing",
+            "total of invoice i2",
+        ),
+        (
+            "due_date",
+            FOR_BAD.format(bad="'infinity'::date", good="due_date"),
+            "dashboard.invoice 'i2' due_date: infinity cannot be computed with",
+            "due date of invoice i2",
+        ),
+        (
+            "tax",
+            "(" + FOR_BAD.format(bad="'12,50'", good="tax::text") + ")::numeric",
+            "dashboard.invoice 'i2' tax: invalid input syntax for type numeric: \"12,50\"",
+            "tax of invoice i2",
+        ),
+        (
+            "base_rate",
+            "1 / " + FOR_BAD.format(bad="0.0", good="1.0"),
+            "dashboard.invoice 'i2' base_rate: division by zero",
+            "base rate of invoice i2",
+        ),
+        # No row is to blame: every tenant fails, and what the statement could not do with which column is said.
+        ("issue_date", "issue_date::text", "dashboard.invoice.issue_date: operator does not exist: ", None),
+    ],
+)
+def test_who_mends_it_is_told_the_table_the_row_and_the_column(
+    db: psycopg.Connection, pipeline: Pipeline, column: str, expression: str, reason: str, about: str | None
+) -> None:
+    rows = add_tenant(db, "bad")
+    for _ in range(5):
+        rows.invoice(today(), 100, tax=10)
+    db.execute("UPDATE dashboard.invoice SET invoice_id = 'i' || right(invoice_id, 1)")
+    behind_a_view(db, "invoice", **{column: expression})
+
+    outcome = pipeline.run("bad")["bad"]
+
+    assert (outcome.reason or "").startswith(reason)
+    assert pipeline.reader.read("bad").failing == outcome.reason
+    (message,) = db.execute("SELECT message FROM dashboard.alert WHERE rule = 'computation_failing'").fetchone() or (
+        "",
+    )
+    assert message.endswith(f"What you see is older. Please check the {about}." if about else "What you see is older.")
+    assert pipeline.run("bad")["bad"].reason == outcome.reason
+
+
 def test_redis_away_settles_nothing(db: psycopg.Connection, engine: Engine, keys: Keys) -> None:
     add_tenant(db, "a")
     away = connect("redis://127.0.0.1:1", timeout_s=0.2)
@@ -175,3 +257,55 @@ def test_yesterdays_close_is_kept_and_compared_with(db: psycopg.Connection, pipe
 
     overdue = next(m for m in pipeline.snapshot("a")["metrics"] if m["name"] == "Overdue Invoices")
     assert (overdue["value"], overdue["previous"], overdue["change"], overdue["trend"]) == (2, 1, 1, "up")
+
+
+def test_a_row_of_the_past_that_cannot_be_read_fails_its_tenant_and_never_shortens_its_periods(
+    db: psycopg.Connection, pipeline: Pipeline
+) -> None:
+    for name in ("bad", "good"):
+        rows = add_tenant(db, name)
+        rows.invoice(today(), 100)
+        rows.invoice(today() - timedelta(days=400), 100, invoice_id="old", balance=0)
+    behind_a_view(
+        db,
+        "invoice",
+        total="CASE WHEN tenant_id = 'bad' AND invoice_id = 'old' THEN ('x' || total)::numeric ELSE total END",
+    )
+    outcomes = pipeline.run("bad", "good")
+    assert (outcomes["bad"].status, outcomes["good"].status) == ("failed", "changed")
+    assert changes.due_tenants(db, 10) == []
+
+    db.execute("DROP VIEW dashboard.invoice; CREATE VIEW dashboard.invoice AS SELECT * FROM dashboard.real_invoice")
+    assert pipeline.run("bad")["bad"].status == "changed"
+    loaded = pipeline.source.load(["bad"]).facts["bad"]
+    assert (sum(kept.revenue for kept in loaded.kept), loaded.kept_as_of) == (100, None)
+
+
+def test_what_could_not_be_made_of_the_past_is_not_told_as_exact_later(
+    db: psycopg.Connection, pipeline: Pipeline
+) -> None:
+    rows = add_tenant(db, "bad")
+    rows.invoice(today() - timedelta(days=400), 100, invoice_id="old", balance=0)
+    pipeline.run("bad")
+    rows.invoice(today() - timedelta(days=300), 50, balance=0)
+    behind_a_view(db, "invoice", total="total / CASE WHEN invoice_id = 'old' THEN 1 ELSE 0 END")
+    assert pipeline.run("bad")["bad"].status == "failed"
+
+    db.execute("DROP VIEW dashboard.invoice; CREATE VIEW dashboard.invoice AS SELECT * FROM dashboard.real_invoice")
+    pipeline.run("bad")
+    assert pipeline.source.load(["bad"]).facts["bad"].kept_as_of is not None
+    assert pipeline.source.make_totals_anew(10) == ["bad"]
+    loaded = pipeline.source.load(["bad"]).facts["bad"]
+    assert (sum(kept.revenue for kept in loaded.kept), loaded.kept_as_of) == (150, None)
+
+
+def test_a_past_that_cannot_be_made_anew_keeps_no_other_waiting(db: psycopg.Connection, pipeline: Pipeline) -> None:
+    for name in ("bad", "good"):
+        add_tenant(db, name).invoice(today() - timedelta(days=400), 100)
+    pipeline.run("bad", "good")
+    behind_a_view(db, "invoice", total="CASE WHEN tenant_id = 'bad' THEN ('x' || total)::numeric ELSE total END")
+    db.execute("INSERT INTO dashboard.change (tenant_id) VALUES ('bad'), ('good')")
+    pipeline.run("bad", "good")
+    assert pipeline.source.make_totals_anew(1) == []
+    assert pipeline.source.make_totals_anew(1) == ["good"]
+    assert pipeline.source.make_totals_anew(10) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import time
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -13,7 +14,7 @@ import requests
 
 from shared.keys import Keys
 from tests.conftest import Services
-from tests.raw import request, send
+from tests.raw import Answer, request, send
 from tests.servers import WebServer, eventually
 from tests.tokens import bearer, token
 
@@ -56,7 +57,55 @@ def test_a_snapshot_is_served_as_stored_with_version_and_stale(web: WebServer, t
     assert answer.headers["ETag"] == f'W/"{version}"'
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.headers["Cache-Control"] == "private, no-cache"
-    assert answer.headers["Vary"] == "Authorization, Cookie"
+    assert answer.headers["Vary"] == "Accept-Encoding, Authorization, Cookie"
+
+
+@pytest.mark.parametrize("path", [REALTIME, OVERVIEW])
+def test_a_body_is_compressed_for_who_asks_for_it_and_is_the_same_for_others(
+    web: WebServer, tenant: str, path: str
+) -> None:
+    version = web.write(tenant, pad="same " * 400)
+
+    def ask(accepted: str | None, method: str = "GET", *more: str) -> Answer:
+        headers = [f"Authorization: Bearer {token(tenant)}", *more]
+        return send(
+            web, request(path, *headers, *([f"Accept-Encoding: {accepted}"] if accepted else []), method=method)
+        )
+
+    plain = ask(None).body
+    # Over and over: answers that are repeated are of the right form as well.
+    for accepted, is_packed in (
+        *(("gzip", True), (None, False), ("gzip;q=0", False), ("br, gzip;q=0.5", True), ("*", True)),
+        *(("identity", False), ("gzip;q=0, *", False), ("gzip;q=0.5, identity", False), ("deflate", False)),
+    ) * 3:
+        answer = ask(accepted)
+        assert answer.status == 200, accepted
+        assert ("Content-Encoding: gzip" in answer.head) is is_packed, accepted
+        assert (gzip.decompress(answer.body) if is_packed else answer.body) == plain
+        assert f'ETag: W/"{version}"' in answer.head
+        assert "Accept-Encoding" in _vary(answer)
+        if is_packed:
+            assert len(answer.body) * 10 < len(plain)
+            assert f"Content-Length: {len(answer.body)}" in answer.head
+        known = ask(accepted, "GET", f'If-None-Match: W/"{version}"')
+        assert (known.status, known.body) == (304, b"")
+        assert _vary(known) == {*_vary(answer), "Accept-Encoding"}
+
+
+def _vary(answer: Answer) -> set[str]:
+    (line,) = (line for line in answer.head.split("\r\n") if line.startswith("Vary: "))
+    return set(line.removeprefix("Vary: ").split(", "))
+
+
+def test_the_head_alone_is_that_of_the_body_that_would_come(web: WebServer, tenant: str) -> None:
+    web.write(tenant, pad="same " * 400)
+    for accepted in ("gzip", "identity"):
+        asked = {**bearer(tenant), "Accept-Encoding": accepted}
+        whole = requests.get(web.url + REALTIME, headers=asked, timeout=10)
+        head = requests.head(web.url + REALTIME, headers=asked, timeout=10)
+        for name in ("Content-Length", "Content-Encoding", "ETag", "Vary", "Content-Type"):
+            assert head.headers.get(name) == whole.headers.get(name), name
+        assert head.content == b""
 
 
 @pytest.mark.parametrize("tags", ['W/"{}"', '"{}"', '"old", W/"{}"', "*"])
@@ -72,7 +121,8 @@ def test_a_known_version_is_not_sent_again(web: WebServer, tenant: str, tags: st
 
 
 def test_a_late_snapshot_is_stale_and_its_tag_says_so(web: WebServer, tenant: str) -> None:
-    version = web.write(tenant, as_of_ms=int((time.time() - 601) * 1000), n=1)
+    # Nobody has looked at it: then it is swept once a day.
+    version = web.write(tenant, as_of_ms=int((time.time() - 2 * 86_400 - 1) * 1000), n=1)
     answer = get(web, REALTIME, **bearer(tenant), **{"If-None-Match": f'W/"{version}"'})
     assert (answer.status_code, answer.json()["stale"]) == (200, True)
     assert get(web, REALTIME, **bearer(tenant), **{"If-None-Match": answer.headers["ETag"]}).status_code == 304
@@ -105,6 +155,15 @@ def test_a_request_without_a_good_token_is_told_to_authenticate(web: WebServer, 
         answer = get(web, path, **headers)
         assert (answer.status_code, answer.json()["code"]) == (401, code)
         assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="daybook"')
+
+
+@pytest.mark.parametrize("path", [REALTIME, OVERVIEW, "/api/dashboard/alerts/"])
+def test_a_token_that_is_limited_to_a_view_never_sees_everything(web: WebServer, tenant: str, path: str) -> None:
+    """No view is defined, and whoever issued the token wanted less than all to be seen."""
+    web.write(tenant, n=1)
+    for view in ("operations", "", 7):
+        answer = get(web, path, **bearer(tenant, dashboard_view=view))
+        assert (answer.status_code, answer.json()["code"]) == (403, "unknown_view")
 
 
 def test_a_revoked_token_is_refused_within_a_second(web: WebServer, tenant: str) -> None:
@@ -217,7 +276,8 @@ def test_a_request_id_is_kept_or_made_and_logged(web: WebServer, tenant: str) ->
     web.write(tenant, n=1)
     given = f"id-{uuid4().hex}"
     assert get(web, REALTIME, **bearer(tenant), **{"X-Request-ID": given}).headers["X-Request-ID"] == given
-    assert [e for e in web.events if e.get("request_id") == given and e["event"] == "request"]
+    (line,) = [e for e in web.events if e.get("request_id") == given and e["event"] == "request"]
+    assert line["tenant_id"] == tenant
     for bad in ("a b", "x" * 65, "é", ""):
         made = send(web, request("/livez", f"X-Request-ID: {bad}")).head.split("X-Request-ID: ")[1].split("\r\n")[0]
         assert made != bad

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,13 +13,16 @@ import psycopg
 import pytest
 import requests
 
-from shared.keys import Keys
-from tests.conftest import TEMPLATE, Services
+from cli.running_settings import differing
+from shared.running import running_processes
+from shared.settings import Settings
+from tests.conftest import Services
 from tests.days import today
 from tests.patience import PATIENCE
 from tests.rows import Rows, add_tenant
 from tests.servers import WebServer, Worker, eventually
 from tests.tokens import bearer
+from tests.web_and_worker import web_and_worker
 
 REALTIME = "/api/dashboard/realtime/aggregate/"
 RECALCULATE = "/api/dashboard/realtime/recalculate/"
@@ -64,22 +68,13 @@ class Daybook:
 
 @pytest.fixture(scope="module")
 def daybook(services: Services) -> Iterator[Daybook]:
-    name, keys = f"test_{uuid4().hex}", Keys(f"r{uuid4().hex[:12]}")
-    url = services.database_url(name)
-    with psycopg.connect(services.postgres_url, autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-        with (
-            WebServer(services.redis_url, keys) as web,
-            Worker(services.redis_url, url, keys) as worker,
-            psycopg.connect(url, autocommit=True) as db,
-        ):
-            made = Daybook(web, worker, db)
-            # The first task also waits for the worker to start.
-            deadline = time.monotonic() + 30 * PATIENCE
-            while made.post(made.tenant().tenant_id).status_code != 200:
-                assert time.monotonic() < deadline, worker.log
-            yield made
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with web_and_worker(services) as (web, worker, db):
+        made = Daybook(web, worker, db)
+        # The first task also waits for the worker to start.
+        deadline = time.monotonic() + 30 * PATIENCE
+        while made.post(made.tenant().tenant_id).status_code != 200:
+            assert time.monotonic() < deadline, worker.log
+        yield made
 
 
 def test_the_first_read_of_a_tenant_computes_its_snapshot(daybook: Daybook) -> None:
@@ -198,3 +193,36 @@ def test_one_id_leads_from_the_request_to_the_task(daybook: Daybook) -> None:
     assert daybook.post(tenant_id, **{"X-Request-ID": given}).status_code in (200, 202)
     sent = [e for e in daybook.web.events if e["event"] == "task_sent" and e.get("request_id") == given]
     assert len(sent) == 1
+
+
+def test_the_log_says_how_long_a_recalculation_took_and_waited(daybook: Daybook) -> None:
+    daybook.first_answer()
+    line = next(json.loads(line) for line in daybook.worker.log.splitlines() if '"event":"recalculated"' in line)
+    assert line["queue"] == "commands"
+    assert 0 < line["ms"] < 20_000
+    assert isinstance(line["queued_ms"], int)
+
+
+def test_running_processes_say_with_which_settings(daybook: Daybook) -> None:
+    keys, redis_url = daybook.web.keys, daybook.web.redis_url
+    found = eventually(
+        lambda: {one.name: one for one in running_processes(daybook.web.client, keys)}, lambda found: len(found) == 2
+    )
+    assert found["web"].settings["JWT_SECRET_KEY"] == "***"
+    assert "DATABASE_URL" not in found["web"].settings
+    assert found["celery"].settings["DATABASE_URL"].startswith("postgresql://")
+    assert found["celery"].pid == daybook.worker.process.pid
+
+    here = {
+        "REDIS_URL": redis_url,
+        "DATABASE_URL": "postgresql://elsewhere/db",
+        "DASHBOARD_KEY_PREFIX": keys.prefix,
+        "PORT": str(daybook.web.port),
+    }
+    here["DASHBOARD_COLD_DELAY"] = "0"
+    lines = list(differing(here, Settings.from_env(here, role="cli")))
+    assert [line for line in lines if "=" in line] == [
+        f"#   DATABASE_URL={found['celery'].settings['DATABASE_URL']}",
+        "#   PORT=8000",
+        "#   JWT_SECRET_KEY=***",
+    ]

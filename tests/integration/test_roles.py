@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from sqlalchemy import Engine
 
+from cli.database_role import examine_role
 from tests.conftest import Services
 from tests.rows import add_tenant
 from tests.servers import PROJECT
@@ -23,6 +24,7 @@ from workers.migrate import downgrade, migrate
 from workers.roles import Login
 
 OWNER, WORKER = Login("daybook_owner"), Login("daybook_worker")
+
 DAY = date(2026, 3, 10)
 OWN = ("change", "local_day", "daily_close", "alert_board", "alert", "alert_event", "subscription", "threshold")
 
@@ -153,3 +155,22 @@ def test_the_command_makes_the_roles(database_url: str, db: psycopg.Connection, 
         assert db.execute("SELECT has_table_privilege(%s, 'dashboard.change', 'DELETE')", [name]).fetchone() == (True,)
     finally:
         db.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")
+
+
+def test_the_doctor_tells_a_role_that_may_too_much_or_too_little(
+    db: psycopg.Connection, owner: psycopg.Connection, worker: psycopg.Connection
+) -> None:
+    def said(connection: psycopg.Connection) -> list[str]:
+        return [detail for is_well, detail, _ in examine_role(connection) if not is_well]
+
+    assert said(worker) == []
+    assert said(owner) == [f"{OWNER.name} owns the schema dashboard and may change all of it"]
+    assert said(db) == ["daybook is a superuser"]
+    db.execute(f"GRANT DELETE ON dashboard.quote TO {WORKER.name}")
+    assert said(worker) == [f"{WORKER.name} may write quote, which workers only read"]
+    db.execute(f"REVOKE SELECT ON dashboard.invoice FROM {WORKER.name}")
+    db.execute(f"REVOKE DELETE ON dashboard.change FROM {WORKER.name}")
+    assert said(worker) == [f"{WORKER.name} may not read invoice; {WORKER.name} may not write change"]
+    name = db.info.dbname
+    db.execute(f"ALTER DATABASE {name} SET session_replication_role = replica")
+    assert said(worker)[-1].startswith(f"database {name} writes with session_replication_role = replica")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 import uuid
@@ -12,6 +13,7 @@ import pytest
 
 from shared.keys import Keys
 from shared.store import SnapshotWriter, SourceState
+from tests.compressing import CompressingSocket
 from tests.conftest import Services
 from tests.live import Socket, Wire, upgrade
 from tests.patience import PATIENCE
@@ -170,13 +172,15 @@ def test_over_its_connections_or_openings_a_tenant_is_refused_before_the_upgrade
     assert answers[-1].startswith("HTTP/1.1 429 ")
 
 
-def test_a_slow_reader_skips_versions_and_its_frames_stay_whole(web: WebServer) -> None:
+@pytest.mark.parametrize("kind", [Socket, CompressingSocket])
+def test_a_slow_reader_skips_versions_and_its_frames_stay_whole(web: WebServer, kind: type[Socket]) -> None:
     tenant = f"t-{uuid.uuid4().hex}"
     web.write(tenant, n=0)
-    with Socket(web.port, tenant, receive_buffer=4096) as slow, Socket(web.port, tenant) as quick:
+    with kind(web.port, tenant, receive_buffer=4096) as slow, Socket(web.port, tenant) as quick:
         quick.receive_type("dashboard.update")
         for n in range(1, 200):
-            web.write(tenant, n=n, pad="x" * 20_000)
+            # What cannot be made short.
+            web.write(tenant, n=n, pad=random.Random(n).randbytes(10_000).hex())
         quick.receive_type("dashboard.update", where=lambda m: m["data"]["n"] == 199)
         slow.receive_type("dashboard.update", where=lambda m: m["data"]["n"] == 0)
         seen = [0]

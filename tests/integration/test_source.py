@@ -102,7 +102,7 @@ def test_a_load_sees_one_state_of_the_database_and_cannot_write(db: Db, engine: 
     rows = add_tenant(db)
 
     def interfere(_connection: Any, cursor: Any, statement: str, *_: Any) -> None:
-        if "dashboard.tenant" in statement:
+        if "dashboard.invoice" in statement:
             rows.invoice(TODAY, 100)
             read_only = cursor.connection.execute("SHOW transaction_read_only").fetchone()
             assert read_only == ("on",)
@@ -199,7 +199,7 @@ def test_pending_changes_are_those_of_the_tenants_asked_for_and_settle(db: Db, e
         add_tenant(db, tenant_id).invoice(TODAY, 1)
     pending = source.pending(["a", "quiet"])
     assert pending.keys() == {"a"}
-    source.settle(pending["a"])
+    source.give_up(pending["a"])
     assert source.pending(["a", "b"]).keys() == {"b"}
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from shared.errors import StoreUnavailable
 from shared.keys import Keys
 from shared.redis_client import connect
+from shared.scripts import run_for_each
 from shared.store import ABSENT, Candidate, SnapshotReader, SnapshotWriter, SourceState
 from shared.versions import Version
 
@@ -150,6 +151,12 @@ def test_lost_data_starts_a_new_epoch(writer: SnapshotWriter, valkey: redis.Redi
     assert after.version is not None
     assert after.version.epoch != before.version.epoch
     assert after.version.revision == 1
+
+
+def test_a_script_that_the_server_does_not_know_yet_is_run_for_each_key(valkey: redis.Redis, keys: Keys) -> None:
+    unknown = valkey.register_script(f"return KEYS[1] .. ARGV[1] -- {keys.prefix}")
+    assert run_for_each(valkey, unknown, [("a", ["1"]), ("b", ["2"])]) == [b"a1", b"b2"]
+    assert run_for_each(valkey, unknown, []) == []
 
 
 def test_an_epoch_ends_only_when_less_of_it_is_held_than_was_seen(

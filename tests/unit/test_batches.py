@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workers.capture.batches import MOST_ALONE, RESTLESS_S, TENANTS_PER_TASK, Batches
+from workers.loops.batches import MOST_ALONE, RESTLESS_S, TENANTS_PER_TASK, Batches
 
 MANY = [f"t{number}" for number in range(2 * TENANTS_PER_TASK + 1)]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.logs import HIDDEN, redact
+from shared.logs import HIDDEN, Routine, redact
 from tests.tokens import token
 
 PROJECT = Path(__file__).parents[2]
@@ -51,12 +51,13 @@ def test_ordinary_text_is_left_alone() -> None:
 def test_every_line_is_json_with_the_request_it_belongs_to() -> None:
     script = f"""
 import logging, warnings, structlog
-from shared.logs import configure_logging
+from shared.logs import configure_logging, write_line
 configure_logging("INFO")
 structlog.contextvars.bind_contextvars(request_id="r-1")
 log = structlog.get_logger()
 log.debug("unseen")
 log.info("seen", tenant_id="t", authorization="Bearer x", n=1)
+write_line("quick", "quickly", request_id="r-1", n=1)
 logging.getLogger("library").warning("took %s from redis://u:p@h", "{token()}")
 try:
     raise ValueError("jwt={token()}")
@@ -67,12 +68,30 @@ except ValueError:
         [sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True, timeout=30
     )
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [line["event"].split()[0] for line in lines] == ["seen", "took", "broke"]
+    assert [line["event"].split()[0] for line in lines] == ["seen", "quickly", "took", "broke"]
     assert all(line["request_id"] == "r-1" and line["at"].endswith("Z") for line in lines)
     assert (lines[0]["authorization"], lines[0]["level"], lines[0]["n"]) == (HIDDEN, "info", 1)
-    assert "ValueError" in lines[2]["exception"]
+    assert lines[1].keys() == lines[0].keys() - {"tenant_id", "authorization"}
+    assert "ValueError" in lines[3]["exception"]
     assert token().split(".")[0] not in done.stdout
     assert done.stderr == ""
+
+
+def test_a_librarys_routine_is_debug_and_the_rest_of_what_it_says_is_not(caplog: pytest.LogCaptureFixture) -> None:
+    library, routine = logging.getLogger("a.library"), Routine("Sending due task")
+    library.addFilter(routine)
+    try:
+        for level in (logging.INFO, logging.DEBUG):
+            caplog.set_level(level)
+            caplog.clear()
+            library.info("Sending due task %s", "pulse")
+            library.info("Starting")
+            library.error("Sending due task failed")
+            seen = [(record.levelname, record.getMessage()) for record in caplog.records]
+            expected = [("INFO", "Starting"), ("ERROR", "Sending due task failed")]
+            assert seen == ([("DEBUG", "Sending due task pulse")] if level == logging.DEBUG else []) + expected
+    finally:
+        library.removeFilter(routine)
 
 
 def test_the_levels_of_the_settings_are_known_to_logging() -> None:

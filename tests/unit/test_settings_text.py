@@ -13,8 +13,9 @@ from dotenv import dotenv_values
 
 from cli.clone import ROOT
 from cli.local.settings_files import expected, update
-from cli.settings_text import VARIABLES, effective, env_example, masked
+from cli.settings_text import effective, env_example
 from shared.settings import Role, Settings
+from shared.shown_settings import VARIABLES, masked
 
 NEEDED = {
     "REDIS_URL": "redis://127.0.0.1",

@@ -9,13 +9,15 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
+from collections.abc import Mapping
 
 import msgspec
 import redis
 
 from shared.keys import Keys
+from shared.views import View
 from web.access.tokens import Caller
-from web.http.problems import TokenExpired, TokenInvalid
+from web.http.problems import TokenExpired, TokenInvalid, UnknownView
 from web.redis.circuit import Circuit
 
 TICKET_S = 30
@@ -31,12 +33,14 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     expires_at: float
     token_id: str | None
+    view: str | None = None
 
 
 class Tickets:
     """Issues tickets and redeems them. Both raise StoreUnavailable while Redis is away."""
 
-    def __init__(self, client: redis.Redis, keys: Keys, circuit: Circuit) -> None:
+    def __init__(self, client: redis.Redis, keys: Keys, circuit: Circuit, views: Mapping[str, View]) -> None:
+        self._views = views
         self._client = client
         self._keys = keys
         self._circuit = circuit
@@ -51,6 +55,7 @@ class Tickets:
             subject=caller.subject,
             expires_at=caller.expires_at,
             token_id=caller.token_id,
+            view=caller.view.name if caller.view else None,
         )
         with self._circuit.guard():
             self._client.set(self._name(ticket), msgspec.json.encode(kept), ex=lives_s)
@@ -67,8 +72,14 @@ class Tickets:
             raise TokenInvalid("The ticket is unknown, used, expired or for another address.", code="ticket_invalid")
         if kept.expires_at <= time.time():
             raise TokenExpired("The token that the ticket was issued for has expired.")
+        if kept.view is not None and kept.view not in self._views:
+            raise UnknownView("The ticket is for a view that is not defined here.")
         return Caller(
-            tenant_id=kept.tenant_id, subject=kept.subject, expires_at=kept.expires_at, token_id=kept.token_id
+            tenant_id=kept.tenant_id,
+            subject=kept.subject,
+            expires_at=kept.expires_at,
+            token_id=kept.token_id,
+            view=None if kept.view is None else self._views[kept.view],
         )
 
     def _name(self, ticket: str) -> str:

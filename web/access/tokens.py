@@ -25,14 +25,15 @@ from flask import Flask
 from flask_jwt_extended import JWTManager, decode_token
 from flask_jwt_extended.exceptions import JWTExtendedException
 
+from shared import strict_json
 from shared.errors import ConfigError
 from shared.settings import JwtSettings
+from shared.tenant_ids import MAX_ID_CHARS, can_be_served
+from shared.views import View
 from web.access.keyset import KeySet
-from web.http import strict_json
-from web.http.problems import TokenExpired, TokenInvalid
+from web.http.problems import TokenExpired, TokenInvalid, UnknownView
 
 LEEWAY_S = 30
-MAX_ID_CHARS = 255
 _LATEST_S = 253_402_300_800  # the year 10000: beyond it a lifetime is a mistake or an attack
 _SEGMENT = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _TYPES = frozenset({"jwt", "at+jwt"})
@@ -45,19 +46,25 @@ _NOT_FOR_ACCESS = frozenset({"refresh", "offline"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who is asking: the tenant, the person (`sub`), until when (epoch seconds) and the token's id, if it has one."""
+    """Who is asking: the tenant, the person (`sub`), until when (epoch seconds) and the token's id, if it has one.
+
+    view: what of the dashboard is shown; None: everything.
+    """
 
     tenant_id: str
     subject: str
     expires_at: float
     token_id: str | None = None
+    view: View | None = None
 
 
 class Tokens:
     """Verifies tokens the one way that the settings allow."""
 
-    def __init__(self, app: Flask, settings: JwtSettings) -> None:
+    def __init__(self, app: Flask, settings: JwtSettings, views: Mapping[str, View]) -> None:
+        """`views`: those that the claim dashboard_view may name."""
         self._app = app
+        self._views = views
         self._key = settings.secret_key or settings.public_key
         self._keys = KeySet(settings.jwks_url, settings.algorithms) if settings.jwks_url else None
         self._key_ids_allowed = settings.secret_key is None
@@ -73,7 +80,7 @@ class Tokens:
         JWTManager(app).decode_key_loader(self._key_for)
 
     def verify(self, token: str) -> Caller:
-        """The caller that `token` stands for; raises TokenExpired, or TokenInvalid for everything else."""
+        """The caller that `token` stands for; raises TokenExpired, UnknownView, or TokenInvalid for everything else."""
         header, claims = _opened(token)
         self._check_header(header)
         _check_types(claims)
@@ -90,7 +97,16 @@ class Tokens:
             subject=claims["sub"],
             expires_at=float(claims["exp"]),
             token_id=claims.get("jti"),
+            view=self._view(claims.get("dashboard_view")),
         )
+
+    def _view(self, name: object) -> View | None:
+        if name is None:
+            return None
+        found = self._views.get(name) if isinstance(name, str) else None
+        if found is None:
+            raise UnknownView("The token names a view (dashboard_view) that is not defined here.")
+        return found
 
     def _check_header(self, header: Mapping[str, Any]) -> None:
         if not header.keys().isdisjoint(_DEMANDS):
@@ -167,7 +183,7 @@ def _tenant(claims: Mapping[str, Any], named: str | None) -> str:
     value = claims.get(name)
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    if not _is_id(value):
+    if not (isinstance(value, str) and can_be_served(value)):
         raise TokenInvalid(f"The token's {name} is missing or malformed.")
     return str(value)
 

@@ -12,12 +12,14 @@ from collections.abc import Callable, Sequence
 import gevent
 import structlog
 from gevent.event import Event
+from msgspec.structs import replace
 from prometheus_client import Counter
 
 from shared.alert_store import AlertReader, BoardVersion, StoredBoard
 from shared.alerts import Announcement, Board, BoardAlert
 from shared.errors import DaybookError, StoreUnavailable
 from shared.notices import Notice
+from shared.views import View
 from web.alerts.mailbox import BoardMailbox
 from web.live.held import Gone, Held
 from web.live.replica import Replica
@@ -26,6 +28,8 @@ from web.redis.circuit import Circuit
 log = structlog.get_logger()
 
 _REMEMBERED_ANNOUNCEMENTS = 200
+# Of so many tenants the boards as views have them are kept.
+_MOST_CUT = 512
 
 
 class BoardReader:
@@ -54,6 +58,7 @@ class Boards:
         the newest."""
         self._recalculate = recalculate
         self._mailboxes: dict[str, set[BoardMailbox]] = {}
+        self._cuts: OrderedDict[str, tuple[Board, dict[str, Board]]] = OrderedDict()
         self._announced: OrderedDict[str, None] = OrderedDict()
         self._replica = Replica(
             BoardReader(reader),
@@ -67,14 +72,30 @@ class Boards:
         self.resync = self._replica.resync
         self.compare = self._replica.compare
 
-    def open(self, tenant_id: str, wake: Event) -> BoardMailbox:
+    def through(self, tenant_id: str, board: Board, view: View | None) -> Board:
+        """The board as somebody with that view sees it: cut down once for all of them."""
+        if view is None:
+            return board
+        whole, cuts = self._cuts.get(tenant_id, (None, {}))
+        if whole is not board:
+            cuts = {}
+            self._cuts[tenant_id] = (board, cuts)
+            self._cuts.move_to_end(tenant_id)
+            if len(self._cuts) > _MOST_CUT:
+                self._cuts.popitem(last=False)
+        if view.name not in cuts:
+            shown = tuple(alert for alert in board.alerts if view.shows_alert(alert.metric))
+            cuts[view.name] = replace(board, alerts=shown)
+        return cuts[view.name]
+
+    def open(self, tenant_id: str, wake: Event, view: View | None = None) -> BoardMailbox:
         """A mailbox for one socket with the board in it, unless Redis has none or is away: then it follows.
 
         `wake` is set whenever something arrives.
         """
         is_followed = tenant_id in self._mailboxes
         held = self._replica.attend(tenant_id)
-        mailbox = BoardMailbox(tenant_id, wake, self._close)
+        mailbox = BoardMailbox(tenant_id, wake, self._close, lambda board: self.through(tenant_id, board, view))
         self._mailboxes.setdefault(tenant_id, set()).add(mailbox)
         if is_followed and held.value is not None:
             mailbox.post(held.value.board)
@@ -82,6 +103,10 @@ class Boards:
         else:
             self._read_now(mailbox)
         return mailbox
+
+    def followed(self) -> list[str]:
+        """The tenants with sockets here."""
+        return list(self._mailboxes)
 
     def newest(self, tenant_id: str) -> Board | None:
         """The board as Redis has it now, None when it has none; while Redis is away what sockets here have.
@@ -104,7 +129,7 @@ class Boards:
         if known is not None:
             return known
         newest = self.newest(mailbox.tenant_id)
-        return newest.find(alert_id) if newest else None
+        return mailbox.shown(newest).find(alert_id) if newest else None
 
     def noticed(self, notice: Notice) -> None:
         """Something was published."""

@@ -16,10 +16,18 @@ MOST_WAITING = 50
 class BoardMailbox:
     """One socket's. A context manager: leaving it closes the mailbox."""
 
-    __slots__ = ("_close", "_waiting", "board", "tenant_id", "wake")
+    __slots__ = ("_close", "_waiting", "board", "shown", "tenant_id", "wake")
 
-    def __init__(self, tenant_id: str, wake: Event, close: Callable[[BoardMailbox], None]) -> None:
+    def __init__(
+        self,
+        tenant_id: str,
+        wake: Event,
+        close: Callable[[BoardMailbox], None],
+        shown: Callable[[Board], Board] = lambda board: board,
+    ) -> None:
+        """`shown`: a board as this socket may see it."""
         self.tenant_id = tenant_id
+        self.shown = shown
         self.wake = wake
         self.board: Board | None = None
         self._waiting: list[Announcement] = []
@@ -33,7 +41,7 @@ class BoardMailbox:
 
     def post(self, board: Board) -> None:
         """Put a newer board in the place of the last one."""
-        self.board = board
+        self.board = self.shown(board)
         self.wake.set()
 
     def announce(self, announcement: Announcement) -> None:

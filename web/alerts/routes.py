@@ -77,7 +77,7 @@ def register(
             board = poll(lambda: boards.newest(tenant_id), within_s=FIRST_BOARD_WAIT_S)
         if board is None:
             raise Unavailable("The alerts are being read again.", code="alerts_pending")
-        return board
+        return boards.through(tenant_id, board, caller.view)
 
     @app.get("/api/dashboard/alerts/")
     def list_alerts() -> Response:
@@ -85,7 +85,7 @@ def register(
         caller = auth.authenticate(request)
         after = _position(given.get("cursor"))
         wanted = _filters(given)
-        g.allowance = limiter.hit("requests", caller.tenant_id)
+        g.allowance = limiter.hit("requests", caller)
         return _json(_page(board_of(caller), wanted, after, address=request.base_url), 200)
 
     @app.post("/api/dashboard/alerts/<alert_id>/acknowledge/")
@@ -93,7 +93,7 @@ def register(
         query(request)
         caller = auth.authenticate(request)
         check_idle_body(request)
-        g.allowance = limiter.hit("requests", caller.tenant_id)
+        g.allowance = limiter.hit("requests", caller)
         _find(board_of(caller), alert_id)
         commands.acknowledge_alert(caller.tenant_id, alert_id, caller.subject)
         return _json(AlertCommanded(alert_id=alert_id), 202)
@@ -103,7 +103,7 @@ def register(
         query(request)
         caller = auth.authenticate(request)
         until = _until(request)
-        g.allowance = limiter.hit("requests", caller.tenant_id)
+        g.allowance = limiter.hit("requests", caller)
         _find(board_of(caller), alert_id)
         commands.snooze_alert(caller.tenant_id, alert_id, caller.subject, until)
         return _json(AlertCommanded(alert_id=alert_id), 202)

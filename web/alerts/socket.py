@@ -130,7 +130,8 @@ def register(sockets: Sockets, *, boards: Boards, commands: Commands) -> None:
     """The notification socket."""
 
     def talk(parts: SessionParts) -> None:
-        with boards.open(parts.mailbox.tenant_id, parts.mailbox.wake) as mailbox:
+        view = parts.lifetime.caller.view
+        with boards.open(parts.mailbox.tenant_id, parts.mailbox.wake, view) as mailbox:
             NotificationSession(parts, boards=boards, mailbox=mailbox, commands=commands).run()
 
     sockets.add("notifications", "/ws/dashboard/notifications/<user_id>/", talk)

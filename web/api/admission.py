@@ -42,7 +42,7 @@ class Doorkeeper:
         caller = self.auth.authenticate(request, kind)
         if user_id is not None:
             require_tenant(caller, user_id)
-        allowance = self.limiter.hit("streams", caller.tenant_id)
+        allowance = self.limiter.hit("streams", caller)
         if not self.snapshots.is_followed(caller.tenant_id):
             self.finder.find(caller.tenant_id)
         admission = Admission(caller, self.slots.acquire(caller.tenant_id))

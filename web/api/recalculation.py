@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,6 +16,7 @@ from flask import Flask, Request, Response, g, request
 from shared.keys import Keys
 from shared.outcomes import Outcome
 from shared.snapshot import Instant, instant
+from shared.views import View
 from web.access.auth import Auth
 from web.access.limits import Limiter
 from web.http.problems import BadRequest, NotFound, Unavailable
@@ -123,6 +125,8 @@ class Recalculations:
 
     commands: Commands
     answers: Answers
+    done: Callable[[str], None]
+    """Hears of each tenant that was computed, before its caller does."""
 
     def answer(self, tenant_id: str, *, wait_s: float) -> Kept:
         """Ask for one and wait for its answer."""
@@ -150,6 +154,7 @@ class Recalculations:
         if found is None:
             queued = Queued(task_id=task_id, timestamp=instant(datetime.now(UTC)))
             return Kept(task_id=task_id, status=202, body=_encoder.encode(queued).decode())
+        self.done(tenant_id)
         return Kept(task_id=task_id, status=200, body=_encoder.encode(_recalculated(*found)).decode())
 
 
@@ -162,14 +167,22 @@ def register(app: Flask, *, recalculations: Recalculations, auth: Auth, limiter:
         caller = auth.authenticate(request)
         key = _idempotency_key(request)
         check_idle_body(request)
-        g.allowance = limiter.hit("recalculations", caller.tenant_id)
+        g.allowance = limiter.hit("recalculations", caller)
         if key is None:
             kept = recalculations.answer(caller.tenant_id, wait_s=wait_s)
         else:
             kept = recalculations.answer_once(caller.tenant_id, key, wait_s=wait_s)
-        response = Response(kept.body, status=kept.status, content_type="application/json")
+        response = Response(_shown(kept.body, caller.view), status=kept.status, content_type="application/json")
         response.headers["Cache-Control"] = "no-store"
         return response
+
+
+def _shown(body: str, view: View | None) -> str | bytes:
+    """The answer as that view has it; it is kept whole, since others of the tenant may give the same key."""
+    if view is None or view.score:
+        return body
+    fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    return _encoder.encode({**fields, "performance_score": None} if "performance_score" in fields else fields)
 
 
 def _recalculated(outcome: Outcome, duration_s: float) -> Recalculated:

@@ -24,8 +24,9 @@ from web.live.lifetime import Ending, Lifetime
 from web.live.mailbox import Mailbox
 from web.transport.close_codes import NOT_YOURS, OUR_ERROR, RESTARTING, TOKEN_EXPIRED, TOO_MANY, TOO_SLOW, CloseCode
 from web.transport.connection import ClientGone, TooSlow
+from web.transport.frames import text_frame
 from web.transport.messages import BadMessage, DashboardStatus, Error, Ping, Pong, Refresh, TokenRefreshed, parse
-from web.transport.websocket import CloseSocket, Message, WebSocket, text_frame
+from web.transport.websocket import CloseSocket, Message, WebSocket
 
 log = structlog.get_logger()
 
@@ -181,6 +182,8 @@ class Session(ABC):
             raise BadMessage(error.code, error.detail) from error
         if (caller.tenant_id, caller.subject) != (self.caller.tenant_id, self.caller.subject):
             raise CloseSocket(NOT_YOURS, "another subject")
+        if caller.view != self.caller.view:
+            raise BadMessage("another_view", "the token is for another view: connect anew with it")
         self._lifetime.renew(caller)
         self.send(TokenRefreshed(expires_at=from_epoch_s(caller.expires_at)))
 

@@ -1,9 +1,9 @@
-"""REST: the snapshot and the overview, with the version as their ETag. Nothing is decoded or encoded on the way."""
+"""REST: the snapshot and the overview, with the version as their ETag. No JSON is read or made on the way."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from typing import Literal
 
 from flask import Flask, Response, g, request
 from prometheus_client import Counter
@@ -11,17 +11,17 @@ from prometheus_client import Counter
 from shared.errors import StoreUnavailable
 from web.access.auth import Auth
 from web.access.limits import Limiter
+from web.api.repeats import CALLER
+from web.http.encodings import put_body
 from web.http.problems import NotFound, Unavailable
 from web.http.requests import query
-from web.live.freshness import Freshness
 from web.live.held import Gone
-from web.live.mailbox import Update
+from web.live.leases import LEASE_S
+from web.live.mailbox import Form, Update
 from web.live.snapshot_reader import Snapshot
 from web.live.snapshots import Snapshots
 from web.redis.commands import Commands
 from web.redis.polling import poll
-
-Form = Literal["snapshot", "overview"]
 
 FIRST_SNAPSHOT_WAIT_S = 2.0
 
@@ -29,10 +29,9 @@ FIRST_SNAPSHOT_WAIT_S = 2.0
 class SnapshotFinder:
     """Finds a tenant's snapshot: the newest, by asking for a first one, or while Redis is away the one that is held."""
 
-    def __init__(self, snapshots: Snapshots, freshness: Freshness, commands: Commands, reads: Counter) -> None:
+    def __init__(self, snapshots: Snapshots, commands: Commands, reads: Counter) -> None:
         """`reads` counts by where a snapshot came from."""
         self._snapshots = snapshots
-        self._freshness = freshness
         self._commands = commands
         self._reads = reads
 
@@ -54,7 +53,7 @@ class SnapshotFinder:
         update = _in_form(found, form)
         if update is None:
             raise Unavailable("The snapshot is being computed again.", code="snapshot_pending")
-        return update.marked(stale=self._freshness.of(found.facts).stale)
+        return update.marked(stale=self._snapshots.staleness(tenant_id, found).stale)
 
     def _ask_for_first(self, tenant_id: str) -> Snapshot | Gone:
         self._reads.labels("missing").inc()
@@ -82,14 +81,15 @@ def register(app: Flask, *, finder: SnapshotFinder, auth: Auth, limiter: Limiter
         def view() -> Response:
             query(request)
             caller = auth.authenticate(request)
-            update = finder.find(caller.tenant_id, form)
-            etag = f"{update.version}+stale" if update.stale else str(update.version)
-            if request.if_none_match.contains_weak(etag):
+            if caller.expires_at - time.time() > LEASE_S:
+                request.environ[CALLER] = caller
+            update = finder.find(caller.tenant_id, form).through(caller.view)
+            if request.if_none_match.contains_weak(update.etag):
                 # A 304 counts no request.
                 reads.labels("not_modified").inc()
-                return _cacheable(Response(status=304), etag)
-            g.allowance = limiter.hit("requests", caller.tenant_id)
-            return _cacheable(Response(update.body, content_type="application/json"), etag)
+                return _cacheable(Response(status=304), update.etag)
+            g.allowance = limiter.hit("requests", caller)
+            return _cacheable(put_body(Response(content_type="application/json"), update, request), update.etag)
 
         return view
 
@@ -100,5 +100,5 @@ def register(app: Flask, *, finder: SnapshotFinder, auth: Auth, limiter: Limiter
 def _cacheable(response: Response, etag: str) -> Response:
     response.set_etag(etag, weak=True)
     response.headers["Cache-Control"] = "private, no-cache"
-    response.vary.update(("Authorization", "Cookie"))
+    response.headers["Vary"] = "Accept-Encoding, Authorization, Cookie"
     return response

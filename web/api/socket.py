@@ -26,6 +26,7 @@ from web.live.hub import Hub
 from web.live.lifetime import Lifetime
 from web.live.mailbox import Mailbox, Update
 from web.live.snapshots import Snapshots
+from web.transport.compression import Compression, agree
 from web.transport.connection import Connection
 from web.transport.messages import (
     BadMessage,
@@ -39,6 +40,7 @@ from web.transport.messages import (
 from web.transport.websocket import SOCK_SERVER_OPTIONS, WebSocket
 
 _VERSION = "13"
+_EXTENSIONS = "HTTP_SEC_WEBSOCKET_EXTENSIONS"
 
 Talk = Callable[[SessionParts], None]
 """Serves one socket from its opening to its end."""
@@ -74,7 +76,7 @@ class Sockets:
 
         def serve(server: Server, user_id: str) -> None:
             admission: Admission = g.admission
-            with self._snapshots.open(user_id) as mailbox:
+            with self._snapshots.open(user_id, admission.caller.view) as mailbox:
                 self._serve(server, mailbox, admission, talk)
 
         serve.__name__ = name
@@ -90,6 +92,7 @@ class Sockets:
         if (refusal := _check_handshake()) is not None:
             return refusal
         g.admission = self._doorkeeper.admit("socket", user_id=(request.view_args or {}).get("user_id"))
+        g.compression = _agree()
         return None
 
     def _serve(self, server: Server, mailbox: Mailbox, admission: Admission, talk: Talk) -> None:
@@ -106,7 +109,7 @@ class Sockets:
             is_revoked=self._auth.is_revoked,
         )
         parts = SessionParts(
-            socket=WebSocket(connection),
+            socket=WebSocket(connection, g.compression),
             mailbox=mailbox,
             lifetime=lifetime,
             bucket=TokenBucket(self._settings.rate_messages, self._settings.message_burst),
@@ -146,7 +149,7 @@ class DashboardSession(Session):
     def deliver(self) -> None:
         while (news := self.mailbox.take()) is not None:
             if isinstance(news, Update):
-                self.socket.send(news.frame)
+                self.socket.share(news.message)
                 self._sent.inc()
                 self._sent_at = time.monotonic()
             else:
@@ -193,6 +196,13 @@ def _check_handshake() -> Response | None:
         key = b""
     if len(key) != 16 or request.method != "GET":
         raise BadRequest("The WebSocket handshake is malformed.", code="bad_handshake")
-    # Compression would cost each socket more memory than all the rest of it.
-    request.environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
     return None
+
+
+def _agree() -> Compression | None:
+    """What is agreed on with this client; the handshake answers it."""
+    agreed = agree(request.environ.pop(_EXTENSIONS, None))
+    if agreed is not None:
+        # simple-websocket would agree to any offer. To this one it answers with the same words.
+        request.environ[_EXTENSIONS] = agreed.value
+    return agreed

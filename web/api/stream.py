@@ -172,7 +172,7 @@ def register(
         wishes = _wishes(intervals)
         client = request.environ["gunicorn.socket"]
         admission = doorkeeper.admit("stream")
-        mailbox = snapshots.open(admission.caller.tenant_id)
+        mailbox = snapshots.open(admission.caller.tenant_id, admission.caller.view)
         connection = Connection(client, mailbox.wake, hurry=hub.is_draining)
         lifetime = Lifetime(
             admission.caller,

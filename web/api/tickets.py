@@ -42,10 +42,10 @@ def register(app: Flask, *, tickets: Tickets, auth: Auth, limiter: Limiter) -> N
     def issue_ticket() -> Response:
         query(request)
         caller = auth.authenticate(request)
-        g.allowance = limiter.hit("requests", caller.tenant_id)
+        g.allowance = limiter.hit("requests", caller)
         wanted = body(request, TicketWanted, '{"path": "…"}')
-        # Addresses are compared decoded, as the router sees them.
-        path = unquote(wanted.path)
+        # Addresses are compared decoded and without the base path, as the router sees them.
+        path = unquote(wanted.path).removeprefix(request.script_root)
         if path not in paths_of(caller.tenant_id):
             raise BadRequest("path must be that of the stream or of one of your own sockets.", code="bad_path")
         ticket, lives_s = tickets.issue(caller, path)

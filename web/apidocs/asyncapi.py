@@ -84,7 +84,7 @@ def channels(intervals: Intervals) -> dict[str, Channel]:
             title="Dashboard",
             description=f"First `connection.established`, then `dashboard.update` at once, at every change, and every "
             f"`update_interval` seconds at the latest ({intervals.default_s} unless configured, {intervals.min_s} to "
-            f"{intervals.max_s}).",
+            f"{intervals.max_s}). Who offers `permessage-deflate` gets snapshots compressed.",
             sent=(
                 ConnectionEstablished,
                 DashboardUpdate,
@@ -143,8 +143,22 @@ def channels(intervals: Intervals) -> dict[str, Channel]:
     }
 
 
-def asyncapi_document(intervals: Intervals, *, host: str, is_secure: bool) -> dict[str, Any]:
-    """The document, for a client that found the server at `host`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """Where a client found the server."""
+
+    host: str
+    is_secure: bool = False
+    base_path: str = ""
+
+    def described(self, scheme: str) -> dict[str, Any]:
+        """As the document has it, for ws or http."""
+        below = {"pathname": self.base_path} if self.base_path else {}
+        return {"host": self.host, **below, "protocol": scheme + "s" * self.is_secure, "security": _SECURITY}
+
+
+def asyncapi_document(intervals: Intervals, server: Server) -> dict[str, Any]:
+    """The document, for a client that found the server there."""
     known = channels(intervals)
     structs = sorted({kind for channel in known.values() for kind in (*channel.sent, *channel.received)}, key=_name)
     return {
@@ -152,8 +166,8 @@ def asyncapi_document(intervals: Intervals, *, host: str, is_secure: bool) -> di
         "info": {"title": "Daybook", "version": release(), "description": _ABOUT},
         "defaultContentType": "application/json",
         "servers": {
-            "sockets": {"host": host, "protocol": "wss" if is_secure else "ws", "security": _SECURITY},
-            "streams": {"host": host, "protocol": "https" if is_secure else "http", "security": _SECURITY},
+            "sockets": server.described("ws"),
+            "streams": server.described("http"),
         },
         "channels": {name: _channel(channel) for name, channel in known.items()},
         "operations": {

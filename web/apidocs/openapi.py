@@ -36,7 +36,8 @@ _TAGS = {
 _PROBLEMS = {
     400: "Something about the request is malformed; `detail` names it.",
     401: "No token, or none that is accepted. `code` is token_expired when it was good once.",
-    403: "A cookie came with a request that is not known to come from an allowed page.",
+    403: "A cookie came with a request that is not known to come from an allowed page, or (`unknown_view`) the token's claim "
+    "dashboard_view names a view that is not defined.",
     404: "There is no such thing for this caller.",
     413: "A body where none is read, one without a length, or one of more than 64 kB.",
     414: "The address is longer than 4 kB.",
@@ -46,7 +47,8 @@ _PROBLEMS = {
 }
 _PROBLEM_HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After", "RateLimit-Limit"), 503: ("Retry-After",)}
 _HEADERS = {
-    "ETag": ("The version, as a weak tag.", "string"),
+    "Content-Encoding": ("gzip, if you accept that and do not prefer `identity`.", "string"),
+    "ETag": ("The version, and behind a dot the view that the token names, as a weak tag.", "string"),
     "Location": ("Where to go.", "string"),
     "RateLimit-Limit": ("Requests per window.", "integer"),
     "RateLimit-Remaining": ("Requests left in it.", "integer"),
@@ -88,7 +90,7 @@ def openapi_document(app: Flask, settings: Settings) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Daybook", "version": release(), "description": _ABOUT},
-        "servers": [{"url": "/", "description": "This server"}],
+        "servers": [{"url": f"{settings.base_path}/", "description": "This server"}],
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": paths,
         "components": {

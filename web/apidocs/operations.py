@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
-from shared.snapshot import Served, ServedOverview
+from shared.receipts import Receipt
+from shared.snapshot import BUCKETS, PeriodName, Served, ServedOverview
 from web.alerts.routes import FILTERS, PAGE, AlertCommanded, AlertList, SnoozeWanted
 from web.api.recalculation import Queued, Recalculated
+from web.api.receipts import LAST_PAGE, ReceiptQueued
 from web.api.stream import DEFAULT_UPDATES, MAX_UPDATES
 from web.api.tickets import TicketIssued, TicketWanted
 from web.http.problems import Problem
@@ -21,6 +23,7 @@ JSON = "application/json"
 PROBLEM = "application/problem+json"
 EVENTS = "text/event-stream"
 TEXT = "text/plain"
+CSV = "text/csv"
 HTML = "text/html"
 
 Body = type[msgspec.Struct] | tuple[type[msgspec.Struct], ...] | None
@@ -94,7 +97,7 @@ def _open(summary: str, answers: Mapping[int, Answer], *, tag: str = "operations
 
 
 _IF_NONE_MATCH = header("If-None-Match", "The ETag of what you have: 304 if it is still the newest. Counts no request.")
-_VERSIONED = ("ETag", *LIMIT_HEADERS)
+_VERSIONED = ("ETag", "Content-Encoding", *LIMIT_HEADERS)
 _STREAM_EXAMPLE = """\
 retry: 1742
 data: {"type":"connection","user_id":"demo","interval":30,"max_updates":100,"timestamp":"2026-03-08T14:00:00.000Z"}
@@ -131,6 +134,47 @@ def operations(min_interval_s: int, max_interval_s: int, default_interval_s: int
             answers={
                 200: Answer("The overview that belongs to the newest snapshot.", {JSON: ServedOverview}, _VERSIONED),
                 304: Answer("You have the newest one.", headers=("ETag",)),
+            },
+        ),
+        "receipt": _api(
+            "The documents behind a number",
+            description="Each document with what it adds to the number, the largest first, 50 a page; those without an "
+            "exchange rate come last. `total` is the sum of all pages, and what the dashboard of that version shows. With "
+            "`changes=true` those that made the difference to the time before, each with what it adds to it. Made by a "
+            "worker on request and kept for five minutes.",
+            parameters=(
+                query(
+                    "period",
+                    "Of revenue, expenses, profit, money-in, money-out: a period's name.",
+                    type="string",
+                    enum=list(get_args(PeriodName)),
+                ),
+                query("from", "The same from this day on, with `to`.", type="string", format="date"),
+                query("to", "Up to this day, at most 366 days.", type="string", format="date"),
+                query(
+                    "bucket",
+                    "Of outstanding, and of overdue-invoices (not current).",
+                    type="string",
+                    enum=list(BUCKETS),
+                ),
+                query("client_id", "Only this client's.", type="string", minLength=1, maxLength=255),
+                query("category", "Only expenses of this category.", type="string", minLength=1, maxLength=255),
+                query("currency", "Only documents in this currency.", type="string", pattern="^[A-Z]{3}$"),
+                query(
+                    "changes",
+                    "`true`: what moved the number since the time before, that is its own period's or as many days before, "
+                    "and of open invoices yesterday's close. Not of customer-credit and forecast.",
+                    type="string",
+                    enum=["true", "false"],
+                    default="false",
+                ),
+                query("page", "From 1.", type="integer", minimum=1, maximum=LAST_PAGE, default=1),
+                query("format", "`csv`: all pages as a file.", type="string", enum=["json", "csv"], default="json"),
+            ),
+            not_found=True,
+            answers={
+                200: Answer("A page, or with `format=csv` the file.", {JSON: Receipt, CSV: None}, LIMIT_HEADERS),
+                202: Answer("The documents are being fetched: ask again.", {JSON: ReceiptQueued}, ("Retry-After",)),
             },
         ),
         "stream": _api(

@@ -8,25 +8,26 @@ from typing import Any
 
 from flask import Flask, Response, request
 
+from shared import strict_json
 from shared.settings import Settings
-from web.apidocs.asyncapi import asyncapi_document
+from web.apidocs.asyncapi import Server, asyncapi_document
 from web.apidocs.openapi import openapi_document
-from web.http import strict_json
-from web.page.assets import TYPES, Asset, content_security_policy, sender
+from web.page.assets import TYPES, Asset, content_security_policy, filled, sender
 
 PAGE = Path(__file__).parent / "page"
 
 
 def register(app: Flask, *, settings: Settings) -> None:
     """The last routes: the OpenAPI document holds every one, these included."""
-    send = sender(_assets(), content_security_policy(settings))
+    send = sender(_assets(settings), content_security_policy(settings))
 
     @functools.cache
     def openapi() -> bytes:
         return _encoded(openapi_document(app, settings))
 
     def show_asyncapi() -> Response:
-        return _json(_encoded(asyncapi_document(settings.intervals, host=request.host, is_secure=request.is_secure)))
+        server = Server(host=request.host, is_secure=request.is_secure, base_path=settings.base_path)
+        return _json(_encoded(asyncapi_document(settings.intervals, server)))
 
     app.add_url_rule("/openapi.json", endpoint="openapi", view_func=lambda: _json(openapi()), methods=["GET"])
     app.add_url_rule("/asyncapi.json", endpoint="asyncapi", view_func=show_asyncapi, methods=["GET"])
@@ -34,8 +35,10 @@ def register(app: Flask, *, settings: Settings) -> None:
     app.add_url_rule("/docs/<name>", endpoint="docs_file", view_func=send, methods=["GET"])
 
 
-def _assets() -> dict[str, Asset]:
-    return {path.name: Asset.of(path.read_bytes(), TYPES[path.suffix]) for path in sorted(PAGE.iterdir())}
+def _assets(settings: Settings) -> dict[str, Asset]:
+    files = {path.name: path.read_bytes() for path in sorted(PAGE.iterdir())}
+    files["docs.html"] = filled(PAGE / "docs.html", base=settings.base_path).encode()
+    return {name: Asset.of(body, TYPES[Path(name).suffix]) for name, body in files.items()}
 
 
 def _encoded(document: dict[str, Any]) -> bytes:

@@ -1,4 +1,7 @@
-"""Cross-origin reads for the origins that the settings name, exactly; for everybody else there is no header at all."""
+"""Cross-origin reads for the origins that the settings name, exactly; for everybody else there is no header at all.
+
+Of the API, and of the page's files: elements in other pages are made of them.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ _PREFLIGHT_KEPT_S = "600"
 
 
 def register(app: Flask, settings: Settings) -> None:
-    """Answer preflights and mark answers under /api/ for the allowed origins."""
+    """Answer preflights of the API and mark answers for the allowed origins."""
     allowed = frozenset(origin.lower() for origin in settings.allowed_origins)
     if not allowed:
         return
@@ -33,7 +36,7 @@ def register(app: Flask, settings: Settings) -> None:
 
     @app.after_request
     def mark(response: Response) -> Response:
-        if _is_api(request):
+        if _is_api(request) or request.path.startswith("/static/"):
             response.vary.add("Origin")
             origin = request.headers.get("Origin", "")
             if origin.lower() in allowed:

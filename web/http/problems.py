@@ -66,6 +66,12 @@ class TokenExpired(TokenInvalid):
     code = "token_expired"
 
 
+class UnknownView(TokenInvalid):
+    """The token limits its owner to a view that there is none of; showing everything instead would show too much."""
+
+    code = "unknown_view"
+
+
 class OriginForbidden(Refused):
     """A cookie came with a request that our own pages did not make."""
 
@@ -121,6 +127,7 @@ class Unavailable(Refused):
 _STATUS: dict[type[DaybookError], HTTPStatus] = {
     BadRequest: HTTPStatus.BAD_REQUEST,
     TokenInvalid: HTTPStatus.UNAUTHORIZED,
+    UnknownView: HTTPStatus.FORBIDDEN,
     OriginForbidden: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -142,7 +149,7 @@ def request_id() -> str:
     """This request's id: the client's own X-Request-ID when it is a sane one, else made here."""
     if "request_id" not in g:
         given = request.headers.get("X-Request-ID", "")
-        g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        g.request_id = given if _REQUEST_ID.fullmatch(given) else new_request_id()
     return str(g.request_id)
 
 
@@ -174,18 +181,25 @@ def _ours(error: DaybookError) -> Response:
         known = "" if isinstance(error, TokenMissing) else ', error="invalid_token"'
         response.headers["WWW-Authenticate"] = f'Bearer realm="daybook"{known}'
     elif isinstance(error, TooMany):
-        limit_headers(response, error.allowance)
+        response.headers.update(rate_headers(error.allowance))
         response.headers["Retry-After"] = str(max(1, math.ceil(error.allowance.reset_s)))
     elif status is HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return response
 
 
-def limit_headers(response: Response, allowance: Allowance) -> None:
-    """Say what is left of a limit. Source: SPEC 8."""
-    response.headers["RateLimit-Limit"] = str(allowance.limit)
-    response.headers["RateLimit-Remaining"] = str(allowance.remaining)
-    response.headers["RateLimit-Reset"] = str(math.ceil(allowance.reset_s))
+def new_request_id() -> str:
+    """An id for a request that brought none."""
+    return uuid.uuid4().hex
+
+
+def rate_headers(allowance: Allowance) -> dict[str, str]:
+    """What is left of a limit, as headers. Source: SPEC 8."""
+    return {
+        "RateLimit-Limit": str(allowance.limit),
+        "RateLimit-Remaining": str(allowance.remaining),
+        "RateLimit-Reset": str(math.ceil(allowance.reset_s)),
+    }
 
 
 def _werkzeug(error: HTTPException) -> Response | HTTPException:

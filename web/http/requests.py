@@ -9,7 +9,7 @@ from urllib.parse import unquote_plus
 import msgspec
 from flask import Request
 
-from web.http import strict_json
+from shared import strict_json
 from web.http.problems import BadRequest, BodyTooLarge, UriTooLong
 
 MAX_URI_BYTES = 4096

@@ -5,6 +5,7 @@ Durations are measured on the monotonic clock and by whether a value moved, neve
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -38,6 +39,8 @@ FAILURES_UNTIL_AWAY = 2
 CHANNEL_SILENT_AFTER_S = 6.0
 # A supervisor starts a listener again within 5 s, and nothing is lost meanwhile.
 LISTENER_SILENT_AFTER_S = 10.0
+# Who begins to look at a tenant has it computed; this takes far less than a second, unless the workers have much to do.
+REFRESHED_WITHIN_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +82,7 @@ class Freshness:
         self._client = client
         self._keys = keys
         self._late_after_ms = 2000 * settings.cache_timeout_s
+        self._cold_late_after_ms = 2000 * settings.cold_timeout_s
         self._started_at = time.monotonic()
         self._failures = 0
         self._failing_since_ms = 0.0
@@ -164,14 +168,18 @@ class Freshness:
         """What makes every tenant's data stale, as of the last observation."""
         return self._overall
 
-    def of(self, stored: Stored) -> Staleness:
-        """Whether this snapshot can be trusted to be what the database implies now, and if not, why."""
+    def of(self, stored: Stored, *, looked_for_s: float = math.inf) -> Staleness:
+        """Whether this snapshot can be trusted to be what the database implies now, and if not, why.
+
+        `looked_for_s`: how long somebody has looked at the tenant. Until then it was swept more seldom.
+        """
         if self._overall.stale:
             return self._overall
         if stored.failing is not None:
             return _stale("computation_failing", stored.failing_since_ms or self.database_now_ms())
-        if stored.as_of_ms is not None and self.database_now_ms() - stored.as_of_ms > self._late_after_ms:
-            return _stale("late", stored.as_of_ms + self._late_after_ms)
+        late_after_ms = self._late_after_ms if looked_for_s > REFRESHED_WITHIN_S else self._cold_late_after_ms
+        if stored.as_of_ms is not None and self.database_now_ms() - stored.as_of_ms > late_after_ms:
+            return _stale("late", stored.as_of_ms + late_after_ms)
         return FRESH
 
     def database_now_ms(self) -> float:

@@ -7,6 +7,7 @@ silence, and every few seconds by comparing versions. Notices only make it fast.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Protocol
 
 import gevent
@@ -16,6 +17,7 @@ from prometheus_client import Counter
 from shared.keys import Keys
 from shared.notices import Notice
 from web.live.freshness import FRESH, Freshness, Staleness
+from web.live.looking import Looking
 from web.live.read_queue import surviving
 from web.live.snapshots import Snapshots
 from web.live.subscriber import Subscriber
@@ -29,6 +31,7 @@ COMPARE_EVERY_S = 5.0
 class Follower(Protocol):
     """What lives by the notices channel. `compare` may ask Redis, and never raises; `read_forever` never returns."""
 
+    def followed(self) -> Sequence[str]: ...
     def noticed(self, notice: Notice) -> None: ...
     def resync(self) -> None: ...
     def compare(self) -> None: ...
@@ -45,12 +48,14 @@ class Hub:
         freshness: Freshness,
         snapshots: Snapshots,
         *followers: Follower,
+        looking: Looking,
         resyncs: Counter,
     ) -> None:
         """`followers` follow beside the snapshots; `resyncs` counts subscriptions to the channel."""
         self._freshness = freshness
         self._snapshots = snapshots
         self._followers: tuple[Follower, ...] = (*followers, snapshots)
+        self._looking = looking
         self._resyncs = resyncs
         self._subscriber = Subscriber(
             client, keys, heard=freshness.heard, subscribed=self._resync, noticed=self._noticed
@@ -66,6 +71,7 @@ class Hub:
                 self._subscriber.listen_forever,
                 *(one.read_forever for one in self._followers),
                 self._tick_forever,
+                self._look_forever,
             )
             for loop in loops:
                 gevent.spawn(surviving, loop)
@@ -92,6 +98,9 @@ class Hub:
         self._resyncs.inc()
         for follower in self._followers:
             follower.resync()
+
+    def _look_forever(self) -> None:
+        self._looking.mark_forever(lambda: [tenant_id for one in self._followers for tenant_id in one.followed()])
 
     def _tick_forever(self) -> None:
         compare_at = time.monotonic() + COMPARE_EVERY_S

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 from gevent.event import Event
 
 from shared.snapshot import serve
 from shared.versions import Version
+from shared.views import View
+from web.http.encodings import gzipped
 from web.live.freshness import Staleness
-from web.transport.websocket import text_frame
+from web.transport.frames import SharedMessage
+
+Form = Literal["snapshot", "overview"]
 
 _OPEN = b'{"type":"dashboard.update","data":'
 
@@ -24,10 +29,34 @@ class Update:
     stale: bool
     stored: bytes
     """As the store holds it, without version and stale."""
+    form: Form = "snapshot"
+    view: View | None = None
 
     def marked(self, *, stale: bool) -> Update:
         """The same with `stale` as it is now."""
-        return self if stale == self.stale else Update(self.version, stale, self.stored)
+        return self if stale == self.stale else self._otherwise_marked
+
+    def through(self, view: View | None) -> Update:
+        """What somebody with that view gets of it: cut down once for all of them."""
+        if view is None:
+            return self
+        if view.name not in self._cuts:
+            cut = view.cut_snapshot if self.form == "snapshot" else view.cut_overview
+            self._cuts[view.name] = replace(self, stored=cut(self.stored), view=view)
+        return self._cuts[view.name]
+
+    @cached_property
+    def _otherwise_marked(self) -> Update:
+        return replace(self, stale=not self.stale)
+
+    @cached_property
+    def _cuts(self) -> dict[str, Update]:
+        return {}
+
+    @property
+    def etag(self) -> str:
+        """The version, the view and whether it is stale: another answer has another tag."""
+        return f"{self.version}{f'.{self.view.name}' if self.view else ''}{'+stale' if self.stale else ''}"
 
     @cached_property
     def body(self) -> bytes:
@@ -35,18 +64,31 @@ class Update:
         return serve(self.stored, version=str(self.version), stale=self.stale)
 
     @cached_property
-    def frame(self) -> bytes:
-        """As every socket sends it: one whole WebSocket frame."""
-        return text_frame(_OPEN + serve(self.stored, version=str(self.version), stale=self.stale) + b"}")
+    def compressed(self) -> bytes:
+        """The body as gzip."""
+        return gzipped(self.body)
+
+    @cached_property
+    def message(self) -> SharedMessage:
+        """As every socket sends it."""
+        return SharedMessage(_OPEN + serve(self.stored, version=str(self.version), stale=self.stale) + b"}")
 
 
 class Mailbox:
     """One client's place among those who follow a tenant. A context manager: leaving it closes the mailbox."""
 
-    __slots__ = ("_close", "_request", "_status", "_update", "is_tenant_gone", "tenant_id", "wake", "wanting")
+    __slots__ = ("_close", "_request", "_status", "_update", "_view", "is_tenant_gone", "tenant_id", "wake", "wanting")
 
-    def __init__(self, tenant_id: str, *, request: Callable[[Mailbox], None], close: Callable[[Mailbox], None]) -> None:
+    def __init__(
+        self,
+        tenant_id: str,
+        view: View | None,
+        *,
+        request: Callable[[Mailbox], None],
+        close: Callable[[Mailbox], None],
+    ) -> None:
         self.tenant_id = tenant_id
+        self._view = view
         self.wake = Event()
         # The next reading is to be delivered even if its version is not new.
         self.wanting = True
@@ -80,7 +122,7 @@ class Mailbox:
 
     def post(self, update: Update) -> None:
         """Put a snapshot in, in place of one that was not taken yet."""
-        self._update = update
+        self._update = update.through(self._view)
         self.wanting = False
         self.wake.set()
 

@@ -38,7 +38,7 @@ class Snapshot:
         return cls(
             replace(stored, snapshot=None, overview=None),
             Update(version, False, body),
-            None if overview is None else Update(version, False, overview),
+            None if overview is None else Update(version, False, overview, "overview"),
             None if overview is None else stored.as_of_ms,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -14,8 +15,10 @@ from shared.errors import DaybookError
 from shared.notices import Notice
 from shared.store import SnapshotReader
 from shared.versions import Version
+from shared.views import View
 from web.live.freshness import FRESH, Freshness, Reason, Staleness
 from web.live.held import Gone, Held
+from web.live.looking import Looking
 from web.live.mailbox import Mailbox, Update
 from web.live.replica import Replica
 from web.live.snapshot_reader import Snapshot, StoreReader
@@ -69,13 +72,20 @@ class Snapshots:
         circuit: Circuit,
         freshness: Freshness,
         remedies: Remedies,
+        looking: Looking,
         *,
         notices: Counter,
         reads: Counter,
+        on_news: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`notices` and `reads` are counted; the label of `reads` says whether what was held was the newest."""
+        """`notices` and `reads` are counted; the label of `reads` says whether what was held was the newest.
+
+        `on_news` hears of each tenant of whom another version was read, which may be before its notice has come.
+        """
+        self._on_news = on_news
         self._freshness = freshness
         self._remedies = remedies
+        self._looking = looking
         self._notices = notices
         self._audiences: dict[str, Audience] = {}
         self._replica = Replica(
@@ -91,11 +101,12 @@ class Snapshots:
         self.resync = self._replica.resync
         self.compare = self._replica.compare
 
-    def open(self, tenant_id: str) -> Mailbox:
-        """A mailbox for one client; the newest snapshot is on its way into it."""
+    def open(self, tenant_id: str, view: View | None = None) -> Mailbox:
+        """A mailbox for one client, who sees that view of it; the newest snapshot is on its way into it."""
+        self._looking.look(tenant_id)
         self._replica.attend(tenant_id)
         audience = self._audiences.setdefault(tenant_id, Audience())
-        mailbox = Mailbox(tenant_id, request=self._request, close=self._close)
+        mailbox = Mailbox(tenant_id, view, request=self._request, close=self._close)
         audience.mailboxes.add(mailbox)
         if audience.announced.stale:
             mailbox.post_status(audience.announced)
@@ -109,12 +120,17 @@ class Snapshots:
 
     def newest(self, tenant_id: str) -> Snapshot | Gone | None:
         """The snapshot as the store holds it now; None when it holds none. Raises StoreUnavailable."""
+        self._looking.look(tenant_id)
         return self._replica.newest(tenant_id)
 
     def held(self, tenant_id: str) -> Snapshot | None:
         """What this process has of it, for when the store cannot be asked."""
         held = self._replica.held(tenant_id)
         return held.value if held is not None else None
+
+    def staleness(self, tenant_id: str, snapshot: Snapshot) -> Staleness:
+        """Whether this snapshot of the tenant can be trusted, and if not, why."""
+        return self._freshness.of(snapshot.facts, looked_for_s=self._looking.looked_for_s(tenant_id))
 
     def doubt(self, tenant_id: str, seen: Version) -> bool:
         """A client says that it has seen `seen`: true when the store holds less of that epoch, which then must end."""
@@ -144,6 +160,10 @@ class Snapshots:
             for mailbox in audience.mailboxes:
                 mailbox.wake.set()
 
+    def followed(self) -> list[str]:
+        """The tenants with clients here."""
+        return list(self._audiences)
+
     @property
     def clients(self) -> int:
         """How many sockets and streams this process serves."""
@@ -165,6 +185,8 @@ class Snapshots:
                 self._replica.leave(mailbox.tenant_id)
 
     def _on_read(self, held: Held[Snapshot], news: bool) -> None:
+        if news:
+            self._on_news(held.tenant_id)
         audience = self._audiences.get(held.tenant_id)
         if audience is None:
             return
@@ -192,7 +214,7 @@ class Snapshots:
         """Whether what clients have is fresh, as of now."""
         if held.gone_since is not None:
             return _since(held.gone_since, "unknown_tenant")
-        found = self._freshness.overall if held.value is None else self._freshness.of(held.value.facts)
+        found = self._freshness.overall if held.value is None else self.staleness(held.tenant_id, held.value)
         if found.stale or held.missing_since is None:
             return found
         if time.monotonic() - held.missing_since < MISSING_AFTER_S:

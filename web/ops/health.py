@@ -14,6 +14,7 @@ from flask import Flask, Response, g, jsonify, request
 
 from shared.errors import StoreUnavailable
 from shared.keys import Keys
+from shared.pulse import Pulse
 from shared.release import release
 from shared.settings import Thresholds
 from web.access.auth import Auth
@@ -33,7 +34,8 @@ _SEVERITY: tuple[Status, ...] = ("healthy", "degraded", "unhealthy")
 class Component(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing the dashboard needs. response_time_ms: how long it took to answer, where that is known.
 
-    degraded: it serves, but an audit found dashboards wrong and none has found them right since.
+    degraded: it serves, but some tenants cannot be computed (computation_failing), or an audit found dashboards wrong and
+    none has found them right since (drift).
     """
 
     status: Status
@@ -119,10 +121,16 @@ def _workers_side(freshness: Freshness) -> tuple[Component, Component]:
     if pulse is None:
         silent = Component(status="unhealthy", reason="workers_silent")
         return silent, silent
-    workers = Component(status="degraded", reason="drift") if pulse.drifting else Component(status="healthy")
+    workers = _tenants_side(pulse)
     if pulse.database_ms is None:
         return workers, Component(status="unhealthy", reason="database_unavailable")
     return workers, Component(status="healthy", response_time_ms=pulse.database_ms)
+
+
+def _tenants_side(pulse: Pulse) -> Component:
+    if pulse.failing:
+        return Component(status="degraded", reason="computation_failing")
+    return Component(status="degraded", reason="drift") if pulse.drifting else Component(status="healthy")
 
 
 def _ms_since(started: float) -> float:
@@ -137,7 +145,7 @@ def register(app: Flask, *, examiner: Examiner, exposition: Callable[[], bytes],
     def health() -> Response:
         query(request)
         caller = auth.authenticate(request)
-        g.allowance = limiter.hit("requests", caller.tenant_id)
+        g.allowance = limiter.hit("requests", caller)
         found = examiner.examine()
         response = Response(
             msgspec.json.encode(found),

@@ -5,19 +5,22 @@ WhiteNoise and Flask's static folder would do less here: no tag from the content
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from flask import Response, request
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from shared.settings import Settings
+from web.http.encodings import gzipped, put_body
 from web.http.problems import NotFound
 
 TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
+    ".json": "application/json",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
     ".ts": "text/plain; charset=utf-8",
@@ -35,7 +38,15 @@ class Asset:
 
     @classmethod
     def of(cls, body: bytes, content_type: str) -> Asset:
-        return cls(body, gzip.compress(body, 9, mtime=0), content_type, hashlib.sha256(body).hexdigest()[:20])
+        return cls(body, gzipped(body, level=9), content_type, hashlib.sha256(body).hexdigest()[:20])
+
+
+def filled(page: Path, **values: object) -> str:
+    """A page with what the settings put into it."""
+    pages = Environment(
+        loader=FileSystemLoader(page.parent), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
+    )
+    return pages.get_template(page.name).render(**values)
 
 
 def content_security_policy(settings: Settings) -> str:
@@ -75,11 +86,7 @@ def sender(assets: dict[str, Asset], policy: str) -> Callable[[str], Response]:
         response.headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=(), payment=()"
         if request.if_none_match.contains_weak(asset.etag):
             response.status_code = 304
-        elif request.accept_encodings.quality("gzip") > 0:
-            response.headers["Content-Encoding"] = "gzip"
-            response.data = asset.compressed
-        else:
-            response.data = asset.body
-        return response
+            return response
+        return put_body(response, asset, request)
 
     return send

@@ -23,6 +23,8 @@ from shared.broker import celery_options, celery_url
 from shared.errors import DaybookError, StoreUnavailable
 from shared.keys import Keys
 from shared.outcomes import Outcome, Recalculation
+from shared.queue_wait import stamp
+from shared.receipts import Made, Question
 from shared.settings import Settings
 from shared.versions import Version
 from web.redis.circuit import Circuit
@@ -66,27 +68,37 @@ class Commands:
     def recalculate(self, tenant_id: str) -> str:
         """The id of the task that recalculates the tenant: the one in flight, else a new one, queued now."""
         task_id = str(uuid.uuid4())
+        name = self._keys.in_flight(tenant_id)
         with self._circuit.guard():
-            holder: bytes = self._claim(
-                keys=[self._keys.in_flight(tenant_id)], args=[task_id, IN_FLIGHT_S, self._result_prefix]
-            )
-        if holder.decode() != task_id:
-            return holder.decode()
-        try:
-            self._send("dashboard.recalculate", [[tenant_id]], task_id=task_id)
-        except StoreUnavailable:
-            self._forget(tenant_id, task_id)
-            raise
-        return task_id
+            holder: bytes = self._claim(keys=[name], args=[task_id, IN_FLIGHT_S, self._result_prefix])
+        if holder.decode() == task_id:
+            self._send_claimed(name, "dashboard.recalculate", [[tenant_id]], task_id=task_id)
+        return holder.decode()
 
     def ask(self, tenant_id: str) -> None:
         """The same for who does not wait for its outcome."""
         self.recalculate(tenant_id)
 
+    def refresh(self, tenant_id: str) -> None:
+        """Have the tenant computed. Nobody's request shares this task: what was written since it began is not in it."""
+        self._send("dashboard.recalculate", [[tenant_id]], task_id=str(uuid.uuid4()))
+
     def outcome(self, tenant_id: str, task_id: str, *, wait_s: float) -> tuple[Outcome, float] | None:
         """The tenant's outcome and the task's seconds, None if it took longer; raises ComputationFailed."""
         meta = poll(lambda: self._result(task_id), within_s=wait_s)
         return None if meta is None else _outcome(json.loads(meta), tenant_id)
+
+    def receipt(self, tenant_id: str, question: Question, *, wait_s: float) -> Made | None:
+        """Have the documents behind a number made ready; what became of it, None if it took longer. Who asks the same in the
+        meantime shares the task."""
+        task_id = str(uuid.uuid4())
+        name = self._keys.receipt_in_flight(tenant_id, question.digest)
+        with self._circuit.guard():
+            holder: bytes = self._claim(keys=[name], args=[task_id, IN_FLIGHT_S, self._result_prefix])
+        if holder.decode() == task_id:
+            self._send_claimed(name, "dashboard.receipt", [tenant_id, msgspec.to_builtins(question)], task_id=task_id)
+        meta = poll(lambda: self._result(holder.decode()), within_s=wait_s)
+        return None if meta is None else _made(json.loads(meta))
 
     def end_epoch(self, tenant_id: str, seen: Version) -> None:
         """Redis holds less of an epoch than a client has seen: have a new one begun."""
@@ -112,6 +124,8 @@ class Commands:
 
     def _send(self, name: str, args: list[Any], *, task_id: str) -> None:
         request_id = structlog.contextvars.get_contextvars().get("request_id")
+        headers: dict[str, Any] = {"request_id": request_id} if request_id else {}
+        stamp(headers)
         try:
             with self._circuit.guard():
                 self._celery.send_task(
@@ -119,7 +133,7 @@ class Commands:
                     args=args,
                     task_id=task_id,
                     queue="commands",
-                    headers={"request_id": request_id} if request_id else None,
+                    headers=headers,
                     # One more try: a pooled connection may have died with a restart of Redis.
                     retry=True,
                     retry_policy={"max_retries": 1, "interval_start": 0, "interval_step": 0},
@@ -128,10 +142,18 @@ class Commands:
             raise StoreUnavailable("the broker cannot be reached") from error
         log.info("task_sent", task=name, task_id=task_id)
 
-    def _forget(self, tenant_id: str, task_id: str) -> None:
+    def _send_claimed(self, claim: str, name: str, args: list[Any], *, task_id: str) -> None:
+        """Send a task that others share under its claim; if it cannot be sent, nobody waits for it."""
+        try:
+            self._send(name, args, task_id=task_id)
+        except StoreUnavailable:
+            self._forget(claim, task_id)
+            raise
+
+    def _forget(self, claim: str, task_id: str) -> None:
         try:
             with self._circuit.guard():
-                self._let_go(keys=[self._keys.in_flight(tenant_id)], args=[task_id])
+                self._let_go(keys=[claim], args=[task_id])
         except StoreUnavailable:
             return  # it expires by itself
 
@@ -150,6 +172,12 @@ def _sender(settings: Settings) -> Celery:
         result_backend="disabled://",
     )
     return app
+
+
+def _made(meta: dict[str, Any]) -> Made:
+    if meta.get("status") != "SUCCESS":
+        return Made(status="failed")
+    return msgspec.convert(meta["result"], Made)
 
 
 def _outcome(meta: dict[str, Any], tenant_id: str) -> tuple[Outcome, float]:

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from shared import strict_json
 from shared.errors import DaybookError
 from shared.snapshot import Instant, Served
-from web.http import strict_json
 
 MAX_DEPTH = 8
 

@@ -6,26 +6,17 @@ not used: they tear frames when the kernel takes only a part of one, and keep ev
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from wsproto.extensions import Extension
-from wsproto.frame_protocol import (
-    CloseReason,
-    Frame,
-    FrameDecoder,
-    FrameProtocol,
-    Opcode,
-    ParseFailed,
-    RsvBits,
-)
+from wsproto.frame_protocol import CloseReason, Frame, FrameProtocol, Opcode, ParseFailed
 
 from shared.errors import DaybookError
 from web.transport.close_codes import CloseCode
+from web.transport.compression import MAX_MESSAGE_BYTES, Compression, Inflate, SizeLimit
 from web.transport.connection import ClientGone, Connection
+from web.transport.frames import SharedMessage
 
-MAX_MESSAGE_BYTES = 64 * 1024
 # A message may come in pieces, but not in so many that counting them is the work.
 MAX_FRAGMENTS = 1024
 
@@ -55,36 +46,7 @@ class NoReader:
 SOCK_SERVER_OPTIONS: dict[str, Any] = {"thread_class": NoReader}
 
 
-class _SizeLimit(Extension):
-    """Refuses a frame by its header, before any of its payload is kept. Without state: one serves every socket."""
-
-    name = "size-limit"
-
-    def enabled(self) -> bool:
-        return True
-
-    def offer(self) -> bool:
-        return False
-
-    def frame_inbound_header(
-        self, proto: FrameDecoder | FrameProtocol, opcode: Opcode, rsv: RsvBits, payload_length: int
-    ) -> CloseReason | RsvBits:
-        if payload_length > MAX_MESSAGE_BYTES:
-            return CloseReason.MESSAGE_TOO_BIG
-        return RsvBits(False, False, False)
-
-
-_SIZE_LIMIT = _SizeLimit()
-
-
-def text_frame(payload: bytes) -> bytes:
-    """One unfragmented text frame as a server sends it; the same bytes serve any number of sockets."""
-    length = len(payload)
-    if length < 126:
-        return bytes((0x81, length)) + payload
-    if length < 65536:
-        return struct.pack("!BBH", 0x81, 126, length) + payload
-    return struct.pack("!BBQ", 0x81, 127, length) + payload
+_SIZE_LIMIT = SizeLimit()
 
 
 class Message(NamedTuple):
@@ -97,11 +59,14 @@ class Message(NamedTuple):
 class WebSocket:
     """An upgraded socket. Every method may raise ClientGone, TooSlow or CloseSocket."""
 
-    __slots__ = ("_fragments", "_partial", "_protocol", "connection")
+    __slots__ = ("_compression", "_fragments", "_partial", "_protocol", "_shared", "connection")
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, compression: Compression | None) -> None:
+        """`compression` is what the handshake agreed on."""
         self.connection = connection
-        self._protocol = FrameProtocol(client=False, extensions=[_SIZE_LIMIT])
+        self._compression = compression
+        self._shared: SharedMessage | None = None
+        self._protocol = FrameProtocol(client=False, extensions=[Inflate() if compression else _SIZE_LIMIT])
         self._partial = bytearray()
         self._fragments = 0
 
@@ -124,6 +89,11 @@ class WebSocket:
     def send(self, frame: bytes) -> None:
         """Write one whole frame made by `text_frame`."""
         self.connection.send(frame)
+
+    def share(self, message: SharedMessage) -> None:
+        """Write a message that others get too, in the form that was agreed on with this client."""
+        before, self._shared = self._shared, message if self._compression is Compression.AFTER else None
+        self.connection.send(message.frame(self._compression, after=before))
 
     def ping(self) -> None:
         """Ask the client for a pong."""

@@ -65,8 +65,11 @@ class AlertKeeper:
         self._show_again(changed, {tenant_id: revisions.get(tenant_id, 0) for tenant_id in judged}, state)
         return changed
 
-    def fail(self, tenant_id: str, *, since_ms: int) -> None:
-        """Tell the tenant that its numbers cannot be computed, since then; what was known to hold stays."""
+    def fail(self, tenant_id: str, *, since_ms: int, about: str | None = None) -> None:
+        """Tell the tenant that its numbers cannot be computed, since then; what was known to hold stays.
+
+        `about`: the value that stops them, in the owner's words.
+        """
         where = self._where(tenant_id)
         if where is None:
             return
@@ -75,7 +78,8 @@ class AlertKeeper:
             tables.lock(connection, tenant_id)
             at: datetime = connection.execute(_MOMENT).scalar_one()
             known = tables.known_alerts(connection, [tenant_id], at).get(tenant_id, [])
-            steps = failing(tenant_id, known, today=at.astimezone(where).date(), since=since, at=at)
+            day = at.astimezone(where).date()
+            steps = failing(tenant_id, known, today=day, since=since, at=at, about=about)
             tables.apply(connection, {tenant_id: steps}, {tenant_id: at})
         if steps:
             self._count(steps)
@@ -105,7 +109,7 @@ class AlertKeeper:
     def show(self, tenant_ids: Sequence[str]) -> None:
         """Put the tenants' boards into Redis as PostgreSQL has them now."""
         with translate_database_errors(tenant_ids), one_state(self._engine) as connection:
-            state, as_of = read_state(connection, None)
+            state, as_of = read_state(connection)
             boards = tables.read_boards(connection, tenant_ids, as_of)
         self._writer.write(
             BoardCandidate(tenant_id=tenant_id, source=state, revision=read.revision, board=read.board)

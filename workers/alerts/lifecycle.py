@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
+
+import msgspec
 
 from workers.facts import KnownAlert
 from workers.kpi.alerts import RECOVERED, Held, failing_alert
@@ -42,9 +44,17 @@ def changes(known: Sequence[KnownAlert], judged: Judgement) -> list[Change]:
     return [*steps, *_cleared(known, holding, judged.at)]
 
 
-def failing(tenant_id: str, known: Sequence[KnownAlert], *, today: date, since: datetime, at: datetime) -> list[Change]:
+def failing(
+    tenant_id: str,
+    known: Sequence[KnownAlert],
+    *,
+    today: date,
+    since: datetime,
+    at: datetime,
+    about: str | None = None,
+) -> list[Change]:
     """The steps when the tenant could not be computed: what holds today is left alone, for nothing newer is known."""
-    trouble = failing_alert(tenant_id, today, since=since, now=at)
+    trouble = failing_alert(tenant_id, today, since=since, now=at, about=about)
     holding = {alert.alert_id for alert in known if alert.local_date == today and alert.rule != RECOVERED}
     by_id = {alert.alert_id: alert for alert in known}
     step = _step(by_id.get(trouble.alert.id), known, trouble, Judgement(today=today, at=at, held=(trouble,)))
@@ -54,12 +64,13 @@ def failing(tenant_id: str, known: Sequence[KnownAlert], *, today: date, since: 
 def _step(before: KnownAlert | None, known: Sequence[KnownAlert], held: Held, judged: Judgement) -> Change | None:
     if before is None:
         return Change(kind="raised", alert=_raised(known, held, judged))
-    after = replace(
+    after = msgspec.structs.replace(
         before,
         level=held.alert.level,
         message=held.alert.message,
         action_required=held.alert.action_required,
         provisional=held.alert.provisional is True,
+        params=bytes(held.alert.params).decode(),
         cleared_at=None,
     )
     if after == before:
@@ -82,6 +93,7 @@ def _raised(known: Sequence[KnownAlert], held: Held, judged: Judgement) -> Known
         provisional=alert.provisional is True,
         raised_at=judged.at,
         snoozed_until=_still_snoozed(known, held, judged.at),
+        params=bytes(held.alert.params).decode(),
     )
 
 
@@ -95,4 +107,4 @@ def _cleared(known: Sequence[KnownAlert], holding: set[str], at: datetime) -> It
     for alert in known:
         if alert.cleared_at is None and alert.alert_id not in holding:
             # A clock that went back must not make it end before it began.
-            yield Change(kind="cleared", alert=replace(alert, cleared_at=max(at, alert.raised_at)))
+            yield Change(kind="cleared", alert=msgspec.structs.replace(alert, cleared_at=max(at, alert.raised_at)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 from msgspec import UNSET
 from sqlalchemy import Connection, text
 
@@ -15,7 +16,6 @@ from shared.snapshot import Instant, instant
 from shared.store import SourceState
 from workers.alerts.lifecycle import Change
 from workers.facts import KnownAlert
-from workers.source.alerts import known_alert
 
 # Always in the same order, so that two batches with tenants in common cannot wait for each other. A row comes back for
 # every tenant that has not yet been judged by a later state of this database.
@@ -39,7 +39,7 @@ _RAISE_REVISIONS = text("""
 
 _KNOWN = text("""
     SELECT tenant_id, alert_id, rule, subject, local_date, level, message, metric, action_required, provisional, raised_at,
-           snoozed_until, cleared_at
+           snoozed_until, cleared_at, params
     FROM dashboard.alert
     WHERE tenant_id = ANY(CAST(:tenant_ids AS text[]))
         AND (cleared_at IS NULL OR local_date >= CAST(:today AS date) - 2 OR snoozed_until > CAST(:now AS timestamptz))
@@ -53,18 +53,19 @@ _APPLY = text("""
             CAST(:alert_ids AS text[]), CAST(:rules AS text[]), CAST(:subjects AS text[]), CAST(:local_dates AS date[]),
             CAST(:levels AS text[]), CAST(:messages AS text[]), CAST(:metrics AS text[]),
             CAST(:action_required AS boolean[]), CAST(:provisional AS boolean[]), CAST(:raised_at AS timestamptz[]),
-            CAST(:snoozed_until AS timestamptz[]), CAST(:cleared_at AS timestamptz[])
+            CAST(:snoozed_until AS timestamptz[]), CAST(:cleared_at AS timestamptz[]), CAST(:params AS text[])
         ) AS s (tenant_id, kind, told, at, alert_id, rule, subject, local_date, level, message, metric, action_required,
-                provisional, raised_at, snoozed_until, cleared_at)
+                provisional, raised_at, snoozed_until, cleared_at, params)
     ), kept AS (
         INSERT INTO dashboard.alert AS alert (tenant_id, alert_id, rule, subject, local_date, level, message, metric,
-                                              action_required, provisional, raised_at, snoozed_until, cleared_at)
+                                              action_required, provisional, raised_at, snoozed_until, cleared_at,
+                                              params)
         SELECT tenant_id, alert_id, rule, subject, local_date, level, message, metric, action_required, provisional,
-               raised_at, snoozed_until, cleared_at
+               raised_at, snoozed_until, cleared_at, params
         FROM step
         ON CONFLICT (tenant_id, alert_id) DO UPDATE
         SET level = excluded.level, message = excluded.message, action_required = excluded.action_required,
-            provisional = excluded.provisional, cleared_at = excluded.cleared_at,
+            provisional = excluded.provisional, cleared_at = excluded.cleared_at, params = excluded.params,
             reopened_at = CASE WHEN alert.cleared_at IS NOT NULL AND excluded.cleared_at IS NULL THEN now()
                                ELSE alert.reopened_at END
     )
@@ -80,7 +81,7 @@ _REVISIONS = text("""
 
 _BOARD_ALERTS = text("""
     SELECT tenant_id, alert_id, level, message, metric, action_required, provisional, raised_at, reopened_at,
-           acknowledged_at, acknowledged_by, snoozed_until, cleared_at
+           acknowledged_at, acknowledged_by, snoozed_until, cleared_at, rule, params
     FROM dashboard.alert
     WHERE tenant_id = ANY(CAST(:tenant_ids AS text[])) AND (cleared_at IS NULL OR cleared_at > CAST(:since AS timestamptz))
     ORDER BY raised_at DESC, alert_id
@@ -128,7 +129,7 @@ def known_alerts(connection: Connection, tenant_ids: Sequence[str], at: datetime
     found: dict[str, list[KnownAlert]] = {}
     given = {"tenant_ids": list(tenant_ids), "now": at, "today": at.astimezone(UTC).date()}
     for tenant_id, *columns in connection.execute(_KNOWN, given):
-        found.setdefault(tenant_id, []).append(known_alert(columns))
+        found.setdefault(tenant_id, []).append(msgspec.convert(columns, KnownAlert))
     return found
 
 
@@ -155,6 +156,7 @@ def apply(connection: Connection, steps: Mapping[str, Sequence[Change]], at: Map
         "raised_at": [alert.raised_at for alert in alerts],
         "snoozed_until": [alert.snoozed_until for alert in alerts],
         "cleared_at": [alert.cleared_at for alert in alerts],
+        "params": [alert.params for alert in alerts],
     }
     connection.execute(_APPLY, given)
     raise_revisions(connection, [tenant_id for tenant_id, taken in steps.items() if taken])
@@ -198,6 +200,8 @@ def _board_alert(
     acknowledged_by: str | None,
     snoozed_until: datetime | None,
     cleared_at: datetime | None,
+    rule: str,
+    params: str,
 ) -> BoardAlert:
     return BoardAlert(
         id=alert_id,
@@ -212,6 +216,8 @@ def _board_alert(
         acknowledged_by=acknowledged_by,
         snoozed_until=_instant(snoozed_until),
         cleared_at=_instant(cleared_at),
+        rule=rule,
+        params=msgspec.Raw(params),
     )
 
 

@@ -21,6 +21,7 @@ import structlog
 from sqlalchemy import Connection, Engine, text
 
 from shared.counters import AUDITED, Tally
+from shared.drift import forget_drift, keep_drift
 from shared.errors import DaybookError, SourceUnavailable
 from shared.keys import Keys
 from shared.store import SnapshotReader, Stored
@@ -181,8 +182,10 @@ def record(finding: Finding, client: redis.Redis, keys: Keys) -> None:
     """Count it, and keep who drifts until found clean or gone. Raises redis.RedisError when Redis is away."""
     if finding.verdict == "drift":
         client.sadd(keys.drifting, finding.tenant_id)
+        keep_drift(client, keys, finding.tenant_id, finding.lines)
     elif finding.verdict == "clean" or finding.reason == "unknown":
         client.srem(keys.drifting, finding.tenant_id)
+        forget_drift(client, keys, finding.tenant_id)
     tally = Tally()
     tally.count(AUDITED, finding.verdict)
     tally.add_to(client, keys)

@@ -1,4 +1,4 @@
-"""From committed row changes to due tenants: which changes wait, who may be computed now, who shares a task.
+"""From committed row changes to due tenants: which changes are pending, who waits for a turn, who may be computed now.
 
-Plain SQL and Redis; no Celery. The process that uses it is workers/listener.py.
+Plain SQL and Redis; no Celery. The loops that use it are in workers/loops/.
 """

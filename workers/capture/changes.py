@@ -6,7 +6,7 @@ can lose it. Every function takes a plain autocommit connection; each is safe to
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -16,16 +16,46 @@ EVERYONE = "*"
 
 
 def due_tenants(connection: psycopg.Connection, limit: int) -> list[str]:
-    """Tenants with pending changes, the longest waiting first."""
+    """Tenants with changes that do not wait for a turn, the longest pending first."""
     rows = connection.execute(
-        "SELECT tenant_id FROM dashboard.change GROUP BY tenant_id ORDER BY min(id) LIMIT %s", [limit]
+        "SELECT tenant_id FROM dashboard.change WHERE due_at IS NULL GROUP BY tenant_id ORDER BY min(id) LIMIT %s",
+        [limit],
+    )
+    return [tenant_id for (tenant_id,) in rows]
+
+
+def defer(connection: psycopg.Connection, tenant_ids: Sequence[str], delay_s: int) -> None:
+    """Let the changes of these tenants wait, `delay_s` at most: each tenant until its turn within that time, which is
+    always the same, so that many changes are one computation, and many tenants are spread evenly."""
+    connection.execute(
+        """
+        UPDATE dashboard.change SET due_at = dashboard.next_turn(tenant_id, %(delay_s)s) WHERE id IN (
+            SELECT id FROM dashboard.change WHERE tenant_id = ANY(%(tenant_ids)s) AND due_at IS NULL
+            ORDER BY id FOR UPDATE SKIP LOCKED
+        )
+        """,
+        {"tenant_ids": list(tenant_ids), "delay_s": delay_s},
+    )
+
+
+def waited_tenants(connection: psycopg.Connection, limit: int) -> list[str]:
+    """Tenants whose changes have waited long enough, of the `limit` rows that have done so longest."""
+    rows = connection.execute(
+        """
+        SELECT DISTINCT tenant_id FROM (
+            SELECT tenant_id FROM dashboard.change WHERE due_at <= clock_timestamp() ORDER BY due_at, id LIMIT %s
+        ) AS longest
+        """,
+        [limit],
     )
     return [tenant_id for (tenant_id,) in rows]
 
 
 def oldest(connection: psycopg.Connection) -> int | None:
-    """Id of the change that has waited longest; None while nothing waits."""
-    row = connection.execute("SELECT min(id) FROM dashboard.change").fetchone()
+    """Id of the oldest change that does not wait for its turn; None where there is none."""
+    row = connection.execute(
+        "SELECT min(id) FROM dashboard.change WHERE due_at IS NULL OR due_at <= clock_timestamp()"
+    ).fetchone()
     return row[0] if row else None
 
 
@@ -46,28 +76,40 @@ def settle(connection: psycopg.Connection, changes: Iterable[int]) -> None:
 
 def make_due(connection: psycopg.Connection, tenant_ids: Sequence[str]) -> None:
     """Have these tenants computed again, as if one of their rows had changed."""
-    connection.execute("INSERT INTO dashboard.change (tenant_id) SELECT unnest(%s::text[])", [list(tenant_ids)])
+    connection.execute(
+        "INSERT INTO dashboard.change (tenant_id, oldest_day) SELECT unnest(%s::text[]), 'infinity'", [list(tenant_ids)]
+    )
 
 
-def expand_everyone(connection: psycopg.Connection) -> None:
-    """Replace a change of '*' (a truncated table, a rate for all) by one change for each tenant, known or once known."""
+def expand_everyone(connection: psycopg.Connection, *, hot: Sequence[str] = (), delay_s: int = 0) -> None:
+    """Replace a change of '*' (a truncated table, a rate for all) by one change for each tenant, known or once known.
+
+    Those that are not `hot` wait for their turn, as in `defer`.
+    """
     connection.execute(
         """
-        WITH everyone AS (DELETE FROM dashboard.change WHERE tenant_id = %s RETURNING id)
-        INSERT INTO dashboard.change (tenant_id)
-        SELECT tenant_id FROM (
+        WITH everyone AS (DELETE FROM dashboard.change WHERE tenant_id = %(everyone)s RETURNING oldest_day)
+        INSERT INTO dashboard.change (tenant_id, oldest_day, due_at)
+        SELECT
+            tenant_id,
+            (SELECT CASE WHEN count(*) = count(oldest_day) THEN min(oldest_day) END FROM everyone),
+            CASE WHEN tenant_id <> ALL (%(hot)s) THEN dashboard.next_turn(tenant_id, %(delay_s)s) END
+        FROM (
             SELECT tenant_id FROM dashboard.tenant UNION SELECT tenant_id FROM dashboard.daily_close
         ) AS known
         WHERE EXISTS (SELECT FROM everyone)
         """,
-        [EVERYONE],
+        {"everyone": EVERYONE, "hot": list(hot), "delay_s": delay_s},
     )
 
 
-def roll_days(connection: psycopg.Connection, now: datetime) -> int:
+def roll_days(
+    connection: psycopg.Connection, now: datetime, *, hot: Callable[[], Sequence[str]] = list, delay_s: int = 0
+) -> int:
     """Make due every tenant whose local day has changed since this was last asked; returns how many.
 
-    Daily values roll, invoices become overdue and quotes expire at the tenant's midnight without any row changing.
+    Daily values roll, invoices become overdue and quotes expire at the tenant's midnight without any row changing. Those
+    that are not `hot`, asked for only when a day has changed, wait for their turn, as in `defer`.
     """
     rows = connection.execute(
         """
@@ -76,7 +118,10 @@ def roll_days(connection: psycopg.Connection, now: datetime) -> int:
         LEFT JOIN dashboard.local_day USING (timezone)
         """
     ).fetchall()
-    return sum(_roll(connection, zone, today) for zone, today in _rolled(dict(rows), now).items())
+    if not (rolled := _rolled(dict(rows), now)):
+        return 0
+    who = {"hot": list(hot()), "delay_s": delay_s}
+    return sum(_roll(connection, {"zone": zone, "today": today, **who}) for zone, today in rolled.items())
 
 
 def _rolled(zones: Mapping[str, date | None], now: datetime) -> dict[str, date]:
@@ -84,7 +129,7 @@ def _rolled(zones: Mapping[str, date | None], now: datetime) -> dict[str, date]:
     return {zone: day for zone, day in today.items() if (seen := zones[zone]) is None or seen < day}
 
 
-def _roll(connection: psycopg.Connection, zone: str, today: date) -> int:
+def _roll(connection: psycopg.Connection, values: Mapping[str, object]) -> int:
     # One statement, so that of two listeners only the one that moves the date also makes the tenants due.
     return connection.execute(
         """
@@ -94,10 +139,14 @@ def _roll(connection: psycopg.Connection, zone: str, today: date) -> int:
             WHERE known.local_date < excluded.local_date
             RETURNING timezone
         )
-        INSERT INTO dashboard.change (tenant_id)
-        SELECT tenant_id FROM dashboard.tenant JOIN moved USING (timezone)
+        INSERT INTO dashboard.change (tenant_id, oldest_day, due_at)
+        SELECT
+            tenant_id,
+            'infinity',
+            CASE WHEN tenant_id <> ALL (%(hot)s) THEN dashboard.next_turn(tenant_id, %(delay_s)s) END
+        FROM dashboard.tenant JOIN moved USING (timezone)
         """,
-        {"zone": zone, "today": today},
+        values,
     ).rowcount
 
 

@@ -39,6 +39,13 @@ def capture_gaps(connection: psycopg.Connection) -> list[Gap]:
         return [gap for look in looks for gap in look(connection)]
 
 
+def tenant_questions(connection: psycopg.Connection) -> list[tuple[str, str]]:
+    """Each of the host's tables that is tracked, with the expression over `changed_row` that its triggers find tenants by."""
+    with connection.transaction():
+        connection.execute("SET LOCAL search_path = pg_catalog, pg_temp")
+        return [(table, expression) for table, expression in connection.execute(_TENANTS).fetchall()]
+
+
 def _rights(connection: psycopg.Connection) -> Iterator[Gap]:
     for owner, function in connection.execute(
         """SELECT rolname::text, proname::text FROM pg_proc JOIN pg_roles ON pg_roles.oid = proowner
@@ -185,7 +192,7 @@ _TRIGGERS = f"""
         SELECT inhrelid, parent FROM parts JOIN pg_inherits ON inhparent = part
     )
     SELECT part::regclass::text, min(parent::regclass::text), count(DISTINCT tgname),
-           coalesce(bool_or(tgenabled = 'D'), false),
+           coalesce(bool_or(tgenabled IN ('D', 'R')), false),
            coalesce(bool_or(function = 'dashboard.note_change' AND tgname = 'dashboard_insert'), false)
     FROM parts LEFT JOIN ours ON tgrelid = part GROUP BY part ORDER BY 1
 """  # noqa: S608
@@ -195,6 +202,18 @@ _QUESTIONS = f"""
     SELECT DISTINCT ON (tgrelid) tgrelid::regclass::text,
            convert_from(decode(arguments[1], 'escape'), getdatabaseencoding())
     FROM ours WHERE function = 'dashboard.see_change' AND tgname = 'dashboard_update' ORDER BY tgrelid
+"""  # noqa: S608
+
+# The tenant of a row, as the trigger for inserted rows asks for it; a table whose tenant is everyone has no question.
+_TENANTS = f"""
+    WITH {_OURS}
+    SELECT DISTINCT ON (tgrelid) tgrelid::regclass::text,
+           substring(convert_from(decode(arguments[1], 'escape'), getdatabaseencoding())
+                     FROM 'SELECT DISTINCT (.*) AS tenant_id FROM rows_after')
+    FROM ours JOIN pg_class ON oid = tgrelid
+    WHERE function = 'dashboard.see_change' AND tgname = 'dashboard_insert' AND arguments[2] <> '*'
+        AND relnamespace <> 'dashboard'::regnamespace
+    ORDER BY tgrelid
 """  # noqa: S608
 
 _VIRTUAL = f"""

@@ -6,14 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 from msgspec import UNSET
 
 from shared.snapshot import CASH_FLOW, CONVERSION, OVERDUE, PROFIT, REVENUE, Level, Metric
 from workers.facts import TenantFacts
 from workers.kpi.days import Period, yesterday
-from workers.kpi.money import formatted, money, money_or_none
+from workers.kpi.money import ZERO, formatted, money, money_or_none
 from workers.kpi.sums import Sums
+
+Params = dict[str, Any]
+"""What an alert's message says, as data; amounts are in the base currency."""
 
 REVENUE_CONFIDENCE = Decimal("0.5")
 
@@ -40,7 +44,7 @@ class Rule:
     """A rule about one metric. `name` is also the field of AlertThresholds where it begins.
 
     provisional: the day may still turn it, so it is not final before local midnight. always: it holds without a
-    threshold too. holds, message: given the threshold, 0 when there is none.
+    threshold too. holds, message, params: given the threshold, 0 when there is none. params: what the message says, as data.
     """
 
     name: str
@@ -50,6 +54,7 @@ class Rule:
     always: bool = False
     holds: Callable[[Seen, Decimal], bool]
     message: Callable[[Seen, Decimal], str]
+    params: Callable[[Seen, Decimal], Params]
 
 
 def _is_below(value: Decimal | None, floor: Decimal) -> bool:
@@ -71,7 +76,30 @@ def _has_risen(seen: Seen, percent: Decimal) -> bool:
 
 
 def _largest_overdue(seen: Seen) -> Decimal:
-    return money(seen.sums.receivables.largest_overdue, seen.facts.tenant.base_currency)
+    group = seen.sums.receivables.largest_overdue
+    return money(ZERO if group is None else group.largest or ZERO, seen.facts.tenant.base_currency)
+
+
+def _named_largest(seen: Seen) -> str:
+    """The largest overdue invoice by its number and client, as far as they are known; "" without."""
+    group = seen.sums.receivables.largest_overdue
+    if group is None or group.largest_id is None:
+        return ""
+    client = group.name or group.client_id
+    return (group.largest_reference or group.largest_id) + (f" of {client}" if client else "")
+
+
+def _about_largest(seen: Seen) -> Params:
+    group = seen.sums.receivables.largest_overdue
+    if group is None:
+        return {}
+    invoice = {
+        "id": group.largest_id,
+        "reference": group.largest_reference,
+        "amount": _largest_overdue(seen),
+        "client": {"id": group.client_id, "name": group.name},
+    }
+    return {"largest": invoice}
 
 
 def _month_revenue(seen: Seen, *, until_yesterday: bool = False) -> Decimal | None:
@@ -96,7 +124,30 @@ def _overdue_message(seen: Seen, _: Decimal) -> str:
     amounts = [] if metric.amount in (None, UNSET) else [seen.money(metric.amount)]
     amounts += [formatted(left.amount, left.currency) for left in metric.unconverted]
     subject = "1 invoice is" if metric.value == 1 else f"{metric.value} invoices are"
-    return f"{subject} overdue: {' and '.join(amounts)}."
+    named = _named_largest(seen)
+    largest = f" The largest is {named}: {seen.money(_largest_overdue(seen))}." if named else ""
+    return f"{subject} overdue: {' and '.join(amounts)}.{largest}"
+
+
+def _large_message(seen: Seen, _: Decimal) -> str:
+    named = _named_largest(seen)
+    return f"The largest overdue invoice is {named + ': ' if named else ''}{seen.money(_largest_overdue(seen))}."
+
+
+def _overdue_params(seen: Seen, _: Decimal) -> Params:
+    metric = seen.metrics[OVERDUE]
+    left_out = [{"currency": left.currency, "amount": left.amount} for left in metric.unconverted]
+    amount = None if metric.amount is UNSET else metric.amount
+    return {"count": metric.value, "amount": amount, "unconverted": left_out, **_about_largest(seen)}
+
+
+def _value(metric: str) -> Callable[[Seen, Decimal], Params]:
+    return lambda seen, _: {"value": seen.value(metric)}
+
+
+def _revenue_params(seen: Seen, _: Decimal) -> Params:
+    metric = seen.metrics[REVENUE]
+    return {"value": metric.value, "previous": metric.previous, "change_percent": metric.change_percent}
 
 
 def _revenue_message(seen: Seen, _: Decimal) -> str:
@@ -119,6 +170,7 @@ RULES = (
         provisional=True,
         holds=lambda seen, floor: _is_below(seen.value(PROFIT), floor),
         message=lambda seen, _: f"Today's profit is {seen.money(seen.value(PROFIT))} so far.",
+        params=_value(PROFIT),
     ),
     Rule(
         name="overdue_count",
@@ -126,6 +178,7 @@ RULES = (
         level="warning",
         holds=lambda seen, count: _is_above(seen.value(OVERDUE), count),
         message=_overdue_message,
+        params=_overdue_params,
     ),
     Rule(
         name="overdue_amount",
@@ -135,13 +188,15 @@ RULES = (
         message=lambda seen, limit: (
             f"{seen.money(seen.metrics[OVERDUE].amount)} are overdue, more than {seen.money(limit)}."
         ),
+        params=_overdue_params,
     ),
     Rule(
         name="large_overdue_invoice",
         metric=OVERDUE,
         level="warning",
         holds=lambda seen, amount: _largest_overdue(seen) >= amount,
-        message=lambda seen, _: f"The largest overdue invoice is {seen.money(_largest_overdue(seen))}.",
+        message=_large_message,
+        params=lambda seen, _: _about_largest(seen),
     ),
     Rule(
         name="cash_below",
@@ -152,6 +207,7 @@ RULES = (
         message=lambda seen, floor: (
             f"Today's cash flow is {seen.money(seen.value(CASH_FLOW))} so far, below {seen.money(floor)}."
         ),
+        params=_value(CASH_FLOW),
     ),
     Rule(
         name="revenue_growth",
@@ -160,6 +216,7 @@ RULES = (
         always=True,
         holds=_has_risen,
         message=_revenue_message,
+        params=_revenue_params,
     ),
     Rule(
         name="monthly_revenue_target",
@@ -169,6 +226,7 @@ RULES = (
         message=lambda seen, target: (
             f"This month's revenue has reached its target: {seen.money(_month_revenue(seen))} of {seen.money(target)}."
         ),
+        params=lambda seen, _: {"value": _month_revenue(seen)},
     ),
     Rule(
         name="quote_expiring",
@@ -176,5 +234,6 @@ RULES = (
         level="info",
         holds=lambda seen, days: _expiring(seen, days) > 0,
         message=_expiring_message,
+        params=lambda seen, days: {"count": _expiring(seen, days)},
     ),
 )

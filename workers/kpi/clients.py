@@ -41,8 +41,20 @@ def by_client(facts: TenantFacts) -> dict[str | None, Total]:
     """Revenue (accrual) of the trailing 90 days from each client; invoices without client stand together as None."""
     totals: dict[str | None, Total] = {}
     for group in facts.clients:
-        totals.setdefault(group.client_id, Total()).add(group.net, group.documents, no_rate=group.no_rate)
+        total = totals.get(group.client_id)
+        if total is None:
+            total = totals[group.client_id] = Total()
+        total.add(group.net, group.documents, no_rate=group.no_rate)
     return totals
+
+
+def clients_left_out(facts: TenantFacts) -> Total:
+    """What has no rate among that revenue; nothing else is added up."""
+    total = Total()
+    for group in facts.clients:
+        if group.no_rate is not None:
+            total.leave_out(group.no_rate, group.net, group.documents)
+    return total
 
 
 def top_clients(facts: TenantFacts) -> tuple[TopClient, ...]:

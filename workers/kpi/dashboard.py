@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.snapshot import CASH_FLOW, EXPENSES, PROFIT, REVENUE, Metric, Overview, Snapshot, instant
-from workers.facts import Close, TenantFacts
+from workers.facts import Close, ShownMonths, TenantFacts
 from workers.kpi.alerts import Held, held_alerts
 from workers.kpi.clients import activity_metric
 from workers.kpi.metrics import flow_metric
@@ -15,6 +15,7 @@ from workers.kpi.money import RATIO_PLACES, exact, money_or_none, rounded_or_non
 from workers.kpi.overview import overview
 from workers.kpi.quotes import conversion_metric
 from workers.kpi.receivables import overdue_metric, pending_metric
+from workers.kpi.restatements import Restatement, is_kept, restatements, shown_months
 from workers.kpi.score import performance_score
 from workers.kpi.score_inputs import score_inputs
 from workers.kpi.sums import Sums, sums
@@ -24,13 +25,16 @@ from workers.kpi.sums import Sums, sums
 class Dashboard:
     """What is computed of a tenant: snapshot and overview for the clients, the close for tomorrow's comparison.
 
-    held: the snapshot's alerts, each with its rule.
+    held: the snapshot's alerts, each with its rule. months: what is to be kept of the closed months; None: as it is kept.
+    restated: those of them that have changed today.
     """
 
     snapshot: Snapshot
     overview: Overview
     close: Close
     held: tuple[Held, ...]
+    months: ShownMonths | None
+    restated: tuple[Restatement, ...]
 
 
 def dashboard(facts: TenantFacts, *, computed_at: datetime) -> Dashboard:
@@ -41,12 +45,16 @@ def dashboard(facts: TenantFacts, *, computed_at: datetime) -> Dashboard:
     with exact():
         known = sums(facts)
         metrics = _metrics(facts, known)
-        held = held_alerts(facts, metrics, known)
+        long_form = overview(facts, known, computed_at=computed_at)
+        restated, months = restatements(facts, long_form.months), shown_months(facts, long_form.months)
+        held = held_alerts(facts, metrics, known, restated)
         return Dashboard(
             snapshot=_snapshot(facts, known, metrics, held, computed_at),
-            overview=overview(facts, known, computed_at=computed_at),
+            overview=long_form,
             close=_close(facts, known),
             held=held,
+            months=None if is_kept(facts, months) else months,
+            restated=restated,
         )
 
 

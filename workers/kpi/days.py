@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from workers.facts import Clock
 
+# All tenants of a day ask for the same few.
+MOST_PERIODS = 100
 _ONE_DAY = timedelta(days=1)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -22,10 +26,14 @@ class Period:
     def __contains__(self, day: date) -> bool:
         return self.first <= day <= self.last
 
-    def days(self) -> list[date]:
+    def days(self) -> Sequence[date]:
         """Every day of the period, in order."""
-        first = self.first.toordinal()
-        return [date.fromordinal(number) for number in range(first, self.last.toordinal() + 1)]
+        return _days(self.first, self.last)
+
+
+@lru_cache(maxsize=MOST_PERIODS)
+def _days(first: date, last: date) -> Sequence[date]:
+    return tuple(date.fromordinal(number) for number in range(first.toordinal(), last.toordinal() + 1))
 
 
 def trailing(today: date, length_days: int) -> Period:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 
+from shared.currency import exponent
 from shared.snapshot import Debtor
 from workers.facts import TenantFacts
-from workers.kpi.money import ZERO, money_or_none
+from workers.kpi.money import ZERO, rounded_or_none
 from workers.kpi.totals import Total, summed
 
 LISTED_DEBTORS = 10
@@ -24,18 +25,20 @@ def debtors(facts: TenantFacts) -> tuple[Debtor, ...]:
     for group in facts.open_invoices:
         client = group.client_id
         names[client] = group.name
-        owed, late = outstanding.setdefault(client, Total()), overdue.setdefault(client, Total())
-        for total in (owed,) if group.bucket == "current" else (owed, late):
-            total.add_balance(group.base, group.amount, group.currency, group.documents)
-        dates = [day for day in (oldest.get(client), group.oldest_due) if day is not None]
-        oldest[client] = min(dates, default=None)
-    base = facts.tenant.base_currency
+        if client not in outstanding:
+            outstanding[client], overdue[client], oldest[client] = Total(), Total(), None
+        outstanding[client].add_balance(group.base, group.amount, group.currency, group.documents)
+        if group.bucket != "current":
+            overdue[client].add_balance(group.base, group.amount, group.currency, group.documents)
+        if group.oldest_due is not None:
+            oldest[client] = min(oldest[client] or group.oldest_due, group.oldest_due)
+    places = exponent(facts.tenant.base_currency)
     found = [
         Debtor(
             client_id=client,
             name=names[client],
-            outstanding=money_or_none(owed.value, base),
-            overdue=money_or_none(overdue[client].value, base),
+            outstanding=rounded_or_none(owed.value, places),
+            overdue=rounded_or_none(overdue[client].value, places),
             oldest_due=oldest[client],
             invoices=owed.documents,
         )

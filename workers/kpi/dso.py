@@ -53,10 +53,10 @@ def _unpaid(facts: TenantFacts) -> Total:
 
 def _billed(facts: TenantFacts) -> Total:
     """Invoices less credit notes of the trailing 90 days, tax included."""
-    period = trailing(facts.clock.today, BILLED_DAYS)
+    first, today = trailing(facts.clock.today, BILLED_DAYS).first, facts.clock.today
     total = Total()
     for group in facts.invoices:
-        if group.day in period:
+        if first <= group.day <= today:
             total.add(group.gross, group.documents, no_rate=group.no_rate)
     return total
 

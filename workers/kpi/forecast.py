@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 
+from shared.currency import exponent
 from shared.snapshot import ForecastDay, Unconverted
 from workers.facts import Recurring, TenantFacts
 from workers.kpi.days import Period, yesterday
-from workers.kpi.money import ZERO, finite, money, money_or_none
+from workers.kpi.money import ZERO, finite, money, rounded, rounded_or_none
 from workers.kpi.occurrences import occurrences
 from workers.kpi.totals import Total, summed
 
@@ -31,9 +32,9 @@ class Forecast:
 
     def left_out(self) -> tuple[Unconverted, ...]:
         """What has no rate: money in as it is, money out with a minus."""
-        totals = [*self.inflow.values(), *(total.negative() for total in self.outflow.values())]
-        totals += [self.credits.negative(), self.opening or Total()]
-        return summed(totals).left_out.listed()
+        outgoing = [total for total in (*self.outflow.values(), self.credits) if total.lacking]
+        incoming = [total for total in (*self.inflow.values(), self.opening) if total and total.lacking]
+        return summed([*incoming, *(total.negative() for total in outgoing)]).left_out.listed()
 
 
 def forecast_period(today: date) -> Period:
@@ -118,13 +119,14 @@ def _opening(facts: TenantFacts) -> Total | None:
 
 
 def _with_running_sum(expected: Forecast, currency: str) -> Iterator[ForecastDay]:
+    places = exponent(currency)
     cumulative = expected.opening.amount if expected.opening else ZERO
     for day, money_in in expected.inflow.items():
         money_out = expected.outflow[day]
         cumulative += money_in.amount - money_out.amount
         yield ForecastDay(
             date=day,
-            inflow=money_or_none(money_in.value, currency),
-            outflow=money_or_none(money_out.value, currency),
-            cumulative=money(cumulative, currency),
+            inflow=rounded_or_none(money_in.value, places),
+            outflow=rounded_or_none(money_out.value, places),
+            cumulative=rounded(cumulative, places),
         )

@@ -5,6 +5,7 @@ Whatever is decided here is decided on the numbers as they are shown.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Literal, Protocol
@@ -35,6 +36,8 @@ class Daily(Protocol):
 
     def value(self, day: date) -> Decimal | None: ...
 
+    def values(self, days: Sequence[date]) -> list[Decimal | None]: ...
+
     def on(self, day: date) -> Total: ...
 
     def total(self, period: Period) -> Total: ...
@@ -49,7 +52,7 @@ def flow_metric(facts: TenantFacts, name: str, daily: Daily) -> Metric:
     day_before = yesterday(clock.today)
     value = rounded_or_none(daily.value(clock.today), places)
     previous = rounded_or_none(daily.value(day_before), places)
-    usual = [daily.value(day) for day in complete(clock.today, TYPICAL_DAYS).days()]
+    usual = daily.values(complete(clock.today, TYPICAL_DAYS).days())
     trend = direction(value, previous, floor=flow_floor(usual, minor_unit(facts.tenant.base_currency)))
     counted, before = daily.on(clock.today), daily.on(day_before)
     day_share = elapsed_share(clock)
@@ -78,8 +81,12 @@ def count_metric(
     looked_at: Total,
     counted: Total,
     amount: Decimal | UnsetType | None = UNSET,
+    rebuilt: bool = False,
 ) -> Metric:
-    """A number of things. counted: those behind it; amount: the money beside the count, None = none convertible."""
+    """A number of things. counted: those behind it; amount: the money beside the count, None = none convertible.
+
+    rebuilt: whether `previous` was worked out from the documents.
+    """
     now, before = Decimal(value), None if previous is None else Decimal(previous)
     return _metric(
         facts,
@@ -92,6 +99,7 @@ def count_metric(
         looked_at=looked_at,
         counted=counted,
         amount=amount if isinstance(amount, UnsetType) else rounded_or_none(amount, _money_places(facts)),
+        rebuilt=rebuilt or UNSET,
     )
 
 
@@ -126,6 +134,7 @@ def _metric(
     counted: Total,
     reason: str | UnsetType = UNSET,
     amount: Decimal | UnsetType | None = UNSET,
+    rebuilt: bool | UnsetType = UNSET,
     day_share: Decimal = ONE,
 ) -> Metric:
     if not facts.has_documents:
@@ -136,6 +145,7 @@ def _metric(
         name=name,
         value=value,
         previous=previous,
+        rebuilt=rebuilt,
         change=difference(value, previous),
         change_percent=percent,
         trend=trend,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 
 from shared.snapshot import DataIssue
 from workers.facts import TenantFacts
 from workers.kpi.forecast import expected_days
-from workers.kpi.score_inputs import SCORED_DAYS
 
 Lack = tuple[str | None, date | None]
 
@@ -34,14 +33,13 @@ def missing_rates(facts: TenantFacts) -> tuple[DataIssue, ...]:
 def _flows(facts: TenantFacts) -> Iterator[Lack]:
     """Of the windows that are shown. On cash basis an expense has no place before it is paid.
 
-    Money and expenses are shown as far back as the score looks; only revenue is compared with what was before.
+    Money, expenses and revenue are shown as far back as any period reaches.
     """
-    first = facts.clock.today - timedelta(days=SCORED_DAYS)
     dated = facts.expenses if facts.tenant.basis == "accrual" else ()
-    yield from ((group.no_rate, group.day) for group in facts.invoices)
-    for groups in (facts.payments, dated, facts.paid_expenses):
-        yield from ((group.no_rate, group.day) for group in groups if group.day >= first)
-    yield from ((group.no_rate, group.since) for group in facts.allocations)
+    for groups in (facts.invoices, facts.payments, dated, facts.paid_expenses):
+        yield from ((group.no_rate, group.day) for group in groups if group.no_rate)
+    yield from ((kept.no_rate, kept.since) for kept in facts.kept if kept.no_rate)
+    yield from ((group.no_rate, group.since) for group in facts.allocations if group.no_rate)
     yield from ((group.no_rate, group.since) for group in facts.cash_since)
     # Of the 90 days before, only the ratio of counts is shown.
     yield from ((group.no_rate, group.since) for group in facts.quotes if group.window in ("recent", "current"))

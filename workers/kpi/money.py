@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from decimal import ROUND_HALF_UP, Context, Decimal, DivisionByZero, InvalidOperation, Overflow, localcontext
 
@@ -17,6 +18,7 @@ TRIM_PLACES = 20
 RATIO_PLACES = 4
 PERCENT_PLACES = 1
 _STEPS = tuple(ONE.scaleb(-places) for places in range(TRIM_PLACES + 1))
+_ZEROS = tuple(ZERO.scaleb(-places) for places in range(TRIM_PLACES + 1))
 
 
 def exact() -> AbstractContextManager[Context]:
@@ -33,18 +35,51 @@ def finite(amount: Decimal) -> Decimal:
 
 def trim(amount: Decimal) -> Decimal:
     """The amount without the artefacts of division (1e-20), before rounding."""
-    return finite(amount).quantize(_STEPS[TRIM_PLACES], context=EXACT)
+    return finite(amount).quantize(_STEPS[TRIM_PLACES], None, EXACT)
+
+
+def zero(places: int) -> Decimal:
+    """Nothing, written with so many decimals: what is added to it has at least as many."""
+    return _ZEROS[places]
+
+
+def has_places(amount: Decimal, places: int) -> bool:
+    """Whether the amount is written with exactly so many decimals, as rounding would write it."""
+    return amount.same_quantum(_STEPS[places])
 
 
 def rounded(amount: Decimal, places: int) -> Decimal:
     """Half up (away from zero) to `places` decimals, never a negative zero; raises ValueError for NaN and infinity."""
-    result = trim(amount).quantize(_STEPS[places], context=EXACT)
-    return result if result else result.copy_abs()
+    if not amount:
+        return _ZEROS[places]
+    try:
+        result = amount.quantize(_STEPS[places], None, EXACT)
+    except InvalidOperation:
+        finite(amount)
+        raise
+    # Sums of what was rounded already are mostly exact, and then there is nothing to trim. NaN is equal to nothing.
+    if result != amount:
+        result = trim(amount).quantize(_STEPS[places], None, EXACT)
+    return result or _ZEROS[places]
 
 
 def rounded_or_none(amount: Decimal | None, places: int) -> Decimal | None:
     """The same, where "cannot be computed" stays what it is."""
-    return None if amount is None else rounded(amount, places)
+    return rounded(amount, places) if amount else None if amount is None else _ZEROS[places]
+
+
+def all_rounded(amounts: Iterable[Decimal | None], places: int) -> list[Decimal | None]:
+    """The same of many: a dashboard has hundreds of amounts, nearly all of them exact already."""
+    step, zero = _STEPS[places], _ZEROS[places]
+    found: list[Decimal | None] = []
+    for amount in amounts:
+        if not amount:
+            found.append(None if amount is None else zero)
+        elif (result := amount.quantize(step, None, EXACT)) == amount:
+            found.append(result)
+        else:
+            found.append(rounded(amount, places))
+    return found
 
 
 def money(amount: Decimal, currency: str) -> Decimal:
@@ -54,7 +89,7 @@ def money(amount: Decimal, currency: str) -> Decimal:
 
 def money_or_none(amount: Decimal | None, currency: str) -> Decimal | None:
     """The same, where "cannot be computed" stays what it is."""
-    return None if amount is None else money(amount, currency)
+    return rounded_or_none(amount, exponent(currency))
 
 
 def minor_unit(currency: str) -> Decimal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from shared.currency import exponent
 from shared.snapshot import (
     BUCKETS,
     AgeingBucket,
@@ -18,12 +19,13 @@ from shared.snapshot import (
 )
 from shared.snapshot import Receivables as ReceivablesOverview
 from workers.facts import TenantFacts
-from workers.kpi.clients import by_client, top_clients
+from workers.kpi.clients import clients_left_out, top_clients
 from workers.kpi.days import trailing
 from workers.kpi.debtors import LISTED_DEBTORS, customer_credit, debtors
 from workers.kpi.expenses import by_category, expense_categories
 from workers.kpi.forecast import Forecast, cash_forecast, forecast, opening_balance
 from workers.kpi.money import PERCENT_PLACES, RATIO_PLACES, money, money_or_none, rounded_or_none
+from workers.kpi.periods import PeriodSums, month_list, months_left_out, period_sums, periods
 from workers.kpi.quotes import Quotes
 from workers.kpi.sums import Sums
 from workers.kpi.totals import Total, summed
@@ -36,6 +38,7 @@ def overview(facts: TenantFacts, sums: Sums, *, computed_at: datetime) -> Overvi
     """Everything beside the eight metrics. Raises ValueError for an amount that is no number."""
     tenant, base = facts.tenant, facts.tenant.base_currency
     credit, expected = customer_credit(facts), forecast(facts)
+    past = period_sums(facts, sums)
     return Overview(
         user_id=tenant.tenant_id,
         as_of=instant(facts.clock.as_of),
@@ -51,7 +54,10 @@ def overview(facts: TenantFacts, sums: Sums, *, computed_at: datetime) -> Overvi
         cash_forecast=cash_forecast(expected, base),
         quotes=_quotes(sums.quotes, base),
         expense_categories=expense_categories(facts),
-        unconverted=_left_out(facts, sums, credit, expected),
+        periods=periods(facts, past),
+        months=month_list(facts, past),
+        periods_as_of=None if facts.kept_as_of is None else instant(facts.kept_as_of),
+        unconverted=_left_out(facts, sums, credit, expected, past),
     )
 
 
@@ -79,15 +85,17 @@ def _receivables(facts: TenantFacts, sums: Sums, credit: Total) -> ReceivablesOv
 
 
 def _series(facts: TenantFacts, sums: Sums) -> tuple[SeriesDay, ...]:
-    base = facts.tenant.base_currency
+    places = exponent(facts.tenant.base_currency)
+    days = trailing(facts.clock.today, SERIES_DAYS).days()
+    flows = (sums.revenue.values(days), sums.expenses.values(days), sums.cash.net.values(days))
     return tuple(
         SeriesDay(
             date=day,
-            revenue=money_or_none(sums.revenue.value(day), base),
-            expenses=money_or_none(sums.expenses.value(day), base),
-            cash=money_or_none(sums.cash.net.value(day), base),
+            revenue=rounded_or_none(revenue, places),
+            expenses=rounded_or_none(expenses, places),
+            cash=rounded_or_none(cash, places),
         )
-        for day in trailing(facts.clock.today, SERIES_DAYS).days()
+        for day, revenue, expenses, cash in zip(days, *flows, strict=True)
     )
 
 
@@ -118,15 +126,16 @@ def _quotes(now: Quotes, base: str) -> QuotesOverview:
     )
 
 
-def _left_out(facts: TenantFacts, sums: Sums, credit: Total, expected: Forecast) -> LeftOut:
+def _left_out(facts: TenantFacts, sums: Sums, credit: Total, expected: Forecast, past: PeriodSums) -> LeftOut:
     return LeftOut(
         receivables=sums.receivables.open.left_out.listed(),
         customer_credit=credit.left_out.listed(),
         series=_series_left_out(facts, sums),
-        top_clients=summed(by_client(facts).values()).left_out.listed(),
+        top_clients=clients_left_out(facts).left_out.listed(),
         cash_forecast=expected.left_out(),
         quotes=sums.quotes.open.left_out.listed(),
         expense_categories=summed(by_category(facts).values()).left_out.listed(),
+        months=months_left_out(facts, past),
     )
 
 
@@ -134,4 +143,5 @@ def _series_left_out(facts: TenantFacts, sums: Sums) -> tuple[Unconverted, ...]:
     """Of the three numbers together, each as it counts: a document that is in two of them is in here twice."""
     period = trailing(facts.clock.today, SERIES_DAYS)
     flows = (sums.revenue, sums.expenses, sums.cash.net)
-    return summed(flow.total(period) for flow in flows).left_out.listed()
+    lacking = (total for flow in flows for day, total in flow.by_day.items() if total.lacking and day in period)
+    return summed(lacking).left_out.listed()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -25,6 +26,10 @@ class Profit:
     def value(self, day: date) -> Decimal | None:
         """The day's profit; None as soon as one side is."""
         return difference(self.revenue.value(day), self.expenses.value(day))
+
+    def values(self, days: Sequence[date]) -> list[Decimal | None]:
+        """The profit of each of these days, in their order."""
+        return [difference(*sides) for sides in zip(self.revenue.values(days), self.expenses.values(days), strict=True)]
 
     def on(self, day: date) -> Total:
         """The documents of both sides, and what the day's profit misses: revenue as it is, expenses with a minus.

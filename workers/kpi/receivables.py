@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 
 from shared.snapshot import BUCKETS, OVERDUE, PENDING, Bucket, Metric
-from workers.facts import Close, TenantFacts
+from workers.facts import Close, OpenInvoiceGroup, RebuiltClose, TenantFacts
 from workers.kpi.days import yesterday
 from workers.kpi.metrics import count_metric
 from workers.kpi.money import ZERO
@@ -19,13 +18,13 @@ from workers.kpi.totals import Total, summed
 class Receivables:
     """Open invoices now, in base units.
 
-    by_currency: what is open in its own currency. largest_overdue: the largest balance of a single overdue invoice in base
-    units, 0 when there is none.
+    by_currency: what is open in its own currency. largest_overdue: the group that holds the single overdue
+    invoice with the largest balance in base units; None when there is none.
     """
 
     buckets: Mapping[Bucket, Total]
     by_currency: Mapping[str, Decimal]
-    largest_overdue: Decimal
+    largest_overdue: OpenInvoiceGroup | None
 
     @property
     def pending(self) -> Total:
@@ -50,24 +49,28 @@ def receivables(facts: TenantFacts) -> Receivables:
     for group in facts.open_invoices:
         buckets[group.bucket].add_balance(group.base, group.amount, group.currency, group.documents, group.anomalies)
         by_currency[group.currency] = by_currency.get(group.currency, ZERO) + group.amount
-    overdue = (group.largest for group in facts.open_invoices if group.bucket != "current")
+    overdue = [group for group in facts.open_invoices if group.bucket != "current" and group.largest is not None]
     return Receivables(
         buckets=buckets,
         by_currency=by_currency,
-        largest_overdue=max((amount for amount in overdue if amount is not None), default=ZERO),
+        largest_overdue=max(overdue, key=_largest, default=None),
     )
+
+
+def _largest(group: OpenInvoiceGroup) -> tuple[Decimal, str]:
+    return group.largest or ZERO, group.largest_id or ""
 
 
 def pending_metric(facts: TenantFacts, now: Receivables) -> Metric:
     """Pending Invoices: how many are open and not yet due, with their amount."""
-    close = _close_of(facts, yesterday(facts.clock.today))
-    return _count_of_invoices(facts, PENDING, now.pending, now.open, close.pending if close else None)
+    before = _yesterday(facts)
+    return _count_of_invoices(facts, PENDING, now.pending, now.open, before.pending if before else None)
 
 
 def overdue_metric(facts: TenantFacts, now: Receivables) -> Metric:
     """Overdue Invoices: how many are open past their due date, with their amount."""
-    close = _close_of(facts, yesterday(facts.clock.today))
-    return _count_of_invoices(facts, OVERDUE, now.overdue, now.open, close.overdue if close else None)
+    before = _yesterday(facts)
+    return _count_of_invoices(facts, OVERDUE, now.overdue, now.open, before.overdue if before else None)
 
 
 def _count_of_invoices(facts: TenantFacts, name: str, counted: Total, looked_at: Total, previous: int | None) -> Metric:
@@ -79,8 +82,11 @@ def _count_of_invoices(facts: TenantFacts, name: str, counted: Total, looked_at:
         looked_at=looked_at,
         counted=counted,
         amount=counted.value,
+        rebuilt=facts.rebuilt is not None,
     )
 
 
-def _close_of(facts: TenantFacts, day: date) -> Close | None:
-    return next((close for close in facts.closes if close.day == day), None)
+def _yesterday(facts: TenantFacts) -> Close | RebuiltClose | None:
+    """How yesterday ended, as kept, or on the first day as it can be worked out; None where a day has been missed."""
+    day = yesterday(facts.clock.today)
+    return facts.rebuilt or next((close for close in facts.closes if close.day == day), None)

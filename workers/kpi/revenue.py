@@ -32,14 +32,14 @@ def cash_revenue(facts: TenantFacts) -> Flow:
         total.documents += settled.documents
         total.convertible += 0 if settled.lacking else settled.documents
         for currency in settled.lacking:
-            total.left_out.add(currency, ZERO, settled.documents)
+            total.leave_out(currency, ZERO, settled.documents)
     for allocated in facts.allocations:
         total = by_day.setdefault(allocated.day, Total())
         if allocated.no_rate is None:
             total.amount += finite(allocated.net)
             total.in_part = True
         else:
-            total.left_out.add(allocated.no_rate, allocated.net, 0)
+            total.leave_out(allocated.no_rate, allocated.net, 0)
     for total in by_day.values():
         total.known = facts.links_known
     return Flow(by_day, facts.links_known)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 
 from shared.snapshot import Unconverted
@@ -22,11 +22,6 @@ class Leftovers:
         """Leave out so much of a currency. Raises ValueError for an amount that is no number."""
         held, count = self._sums.get(currency, (ZERO, 0))
         self._sums[currency] = (held + finite(amount), count + documents)
-
-    def include(self, other: Leftovers, *, sign: int = 1) -> None:
-        """Add what another sum left out, its amounts times `sign`."""
-        for currency, amount, documents in other:
-            self.add(currency, amount * sign, documents)
 
     @property
     def currencies(self) -> tuple[str, ...]:
@@ -51,6 +46,9 @@ class Leftovers:
         )
 
 
+_NOTHING = Leftovers()
+
+
 @dataclass(slots=True)
 class Total:
     """A sum in base units being added up.
@@ -65,7 +63,19 @@ class Total:
     anomalies: int = 0
     in_part: bool = False
     known: bool = True
-    left_out: Leftovers = field(default_factory=Leftovers)
+    # Made when something is left out: there are hundreds of totals in a dashboard, and hardly one lacks a rate.
+    _left_out: Leftovers | None = None
+
+    @property
+    def left_out(self) -> Leftovers:
+        """What has no rate, to look at."""
+        return self._left_out or _NOTHING
+
+    def leave_out(self, currency: str, amount: Decimal, documents: int) -> None:
+        """Leave out so much of a currency. Raises ValueError for an amount that is no number."""
+        if self._left_out is None:
+            self._left_out = Leftovers()
+        self._left_out.add(currency, amount, documents)
 
     def add(
         self, amount: Decimal, documents: int, *, no_rate: str | None = None, anomalies: int = 0, again: int = 0
@@ -77,10 +87,10 @@ class Total:
         self.documents += documents
         self.anomalies += anomalies
         if no_rate is None:
-            self.amount += finite(amount)
+            self.amount += amount if amount.is_finite() else finite(amount)
             self.convertible += documents
         else:
-            self.left_out.add(no_rate, amount, documents - again)
+            self.leave_out(no_rate, amount, documents - again)
 
     def add_balance(
         self, base: Decimal | None, amount: Decimal, currency: str, documents: int, anomalies: int = 0
@@ -94,7 +104,7 @@ class Total:
     @property
     def lacking(self) -> tuple[str, ...]:
         """Which currencies had no rate, in order; empty when nothing was left out."""
-        return self.left_out.currencies
+        return () if self._left_out is None else self._left_out.currencies
 
     @property
     def value(self) -> Decimal | None:
@@ -108,15 +118,28 @@ class Total:
         self.documents += other.documents
         self.convertible += other.convertible
         self.anomalies += other.anomalies
-        self.in_part |= other.in_part
-        self.known &= other.known
-        self.left_out.include(other.left_out)
+        self.in_part = self.in_part or other.in_part
+        self.known = self.known and other.known
+        if other._left_out is not None:
+            self._include_left_out(other._left_out)
 
     def negative(self) -> Total:
         """The same on the other side: amounts with the opposite sign."""
         other = Total(-self.amount, self.documents, self.convertible, self.anomalies, self.in_part, self.known)
-        other.left_out.include(self.left_out, sign=-1)
+        if self._left_out is not None:
+            other._include_left_out(self._left_out, sign=-1)
         return other
+
+    def lacking_part(self) -> Total:
+        """Only the documents that have no rate, and what is left out of them."""
+        part = Total(documents=self.documents - self.convertible)
+        if self._left_out is not None:
+            part._include_left_out(self._left_out)
+        return part
+
+    def _include_left_out(self, left_out: Leftovers, *, sign: int = 1) -> None:
+        for currency, amount, documents in left_out:
+            self.leave_out(currency, amount * sign, documents)
 
 
 def summed(totals: Iterable[Total]) -> Total:

@@ -3,6 +3,6 @@
 Money becomes base units here, rounded document by document (SPEC 4.5); what it means, workers/kpi decides.
 """
 
-from workers.source.source import Loaded, Source
+from workers.source.source import Explanation, Loaded, Source
 
-__all__ = ["Loaded", "Source"]
+__all__ = ["Explanation", "Loaded", "Source"]

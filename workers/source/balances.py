@@ -11,11 +11,12 @@ from workers.source.receivables import FOLLOWED_OPEN, INCOMING, OPEN, OPEN_INVOI
 # A host that fills `balance` and `unapplied` has said it all: only what is open and unapplied is looked at, however much
 # ever was. A tenant of whom nobody can say where its money went has no links at all: its credit notes are whole.
 _TOLD = """
-    , spare AS (
+    told AS (SELECT a.*, b.links_known FROM asked a JOIN books b ON b.tenant_id = a.tenant_id WHERE NOT b.links_followed),
+    spare AS (
         SELECT a.tenant_id, p.kind::text AS source_kind, p.payment_id::text AS source_id, p.client_id::text AS client_id,
                p.paid_on AS day, coalesce(p.currency::text, 'XXX') AS currency, p.base_rate, p.unapplied AS left_over,
                false AS unknown, NULL::text AS lacks
-        FROM asked a
+        FROM told a
         CROSS JOIN LATERAL (
             SELECT * FROM dashboard.payment AS payment
             WHERE a.links_known AND tenant_id = a.tenant_id AND status = 'succeeded'
@@ -27,7 +28,7 @@ _TOLD = """
         SELECT a.tenant_id, 'credit_note', n.invoice_id::text, n.client_id::text, n.issue_date,
                coalesce(n.currency::text, 'XXX'), n.base_rate,
                coalesce(n.balance, n.total, 'NaN'), false, NULL
-        FROM asked a
+        FROM told a
         CROSS JOIN LATERAL (
             SELECT * FROM dashboard.invoice AS note
             WHERE tenant_id = a.tenant_id AND status = 'posted' AND kind = 'credit_note'
@@ -37,9 +38,9 @@ _TOLD = """
     )
 """
 
-_ANSWER = OPEN_INVOICES + "UNION ALL" + INCOMING + "UNION ALL" + CREDITS
-
 # What do clients owe now, for how long, and when is it expected? What money of theirs pays for nothing yet?
-BALANCES = statement(_TOLD + OPEN + _ANSWER, payer=PAYER)
+BALANCES = (OPEN_INVOICES, INCOMING, CREDITS)
+TOLD = (_TOLD, OPEN)
+
 # Of a tenant that leaves some of it out all links are added up, because nobody knows beforehand what is open.
-FOLLOWED_BALANCES = statement(DOUBTFUL + LINKS_OF_WANTED + FOLLOWED + FOLLOWED_OPEN + SPARE + _ANSWER, payer=PAYER)
+FOLLOWED_BALANCES = statement(DOUBTFUL, LINKS_OF_WANTED, FOLLOWED, FOLLOWED_OPEN, SPARE, *BALANCES, payer=PAYER)

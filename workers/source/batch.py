@@ -1,19 +1,21 @@
-"""A batch of tenants as every statement sees it, and how a statement's rows become groups of facts."""
+"""A batch of tenants as every statement sees it, and how a statement's answer becomes groups of facts."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, TextClause, text
+import msgspec
+from sqlalchemy import Connection, TextClause, text
 
 from shared.currency import exponent
 from shared.errors import InvalidData
-from workers.facts import Clock, Tenant
+from workers.facts import Clock, Row, Tenant
 from workers.source.columns import Missing, with_nulls
 from workers.source.conversion import with_conversions
 
@@ -32,18 +34,44 @@ _BOTH = "CASE WHEN {x} IS NULL OR {y} IS NULL THEN false ELSE true END"
 _ASKED = """
     WITH asked AS MATERIALIZED (
         SELECT * FROM unnest(CAST(:tenant_ids AS text[]), CAST(:todays AS date[]), CAST(:bases AS text[]),
-                             CAST(:places AS integer[]), CAST(:on_cash AS boolean[]), CAST(:cash_balances_on AS date[]),
-                             CAST(:links_known AS boolean[]))
-                 AS a (tenant_id, today, base, places, on_cash, cash_balance_on, links_known)
+                             CAST(:places AS integer[]), CAST(:on_cash AS boolean[]), CAST(:cash_balances_on AS date[]))
+                 AS a (tenant_id, today, base, places, on_cash, cash_balance_on)
     )
 """
+
+# All groups of a tenant and family in one JSON text, made by the server and read in one go: a row for each group would
+# cost several times as much, most of it here.
+_ANSWER = """
+    SELECT tenant_id, '{name}' AS family, json_agg(json_build_array({columns}))::text
+    FROM ({rows}) AS {name}
+    GROUP BY tenant_id
+"""
+
+Groups = defaultdict[str, dict[str, tuple[Any, ...]]]
+"""Groups of facts by tenant and family."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Groups of facts of one kind, and SQL for the rows that they are made of: tenant_id, and the fields of the type."""
+
+    name: str
+    make: type[Row]
+    rows: str
+
+    @property
+    def answer(self) -> str:
+        """SQL that answers with the groups of each tenant as one JSON array of arrays."""
+        columns = ", ".join(f'"{field}"' for field in self.make.__struct_fields__)
+        return _ANSWER.replace("{columns}", columns).replace("{name}", self.name).replace("{rows}", self.rows)
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement in SQL, made ready for relations that may lack optional columns."""
+    """A statement in SQL, made ready for relations that may lack optional columns, and how its answers are read."""
 
     sql: str
+    families: Mapping[str, msgspec.json.Decoder[tuple[Any, ...]]]
 
     def reading(self, missing: Missing) -> TextClause:
         """The statement as it can be carried out."""
@@ -55,65 +83,56 @@ def _ready(sql: str, missing: Missing) -> TextClause:
     return text(with_nulls(sql, missing))
 
 
-def statement(body: str, **names: str) -> Statement:
-    """A statement over the tenants `asked` for; it names a table as `dashboard.TABLE AS alias`. {name} stands for what
-    `names` says; for marks of money see conversion.py."""
+def statement(*parts: str | Family, **names: str) -> Statement:
+    """A statement over the tenants `asked` for: common table expressions, and the families that it answers with.
+
+    It names a table as `dashboard.TABLE AS alias`. {name} stands for what `names` says; for marks of money see conversion.py.
+    """
+    families = [part for part in parts if isinstance(part, Family)]
+    expressions = [part for part in parts if isinstance(part, str)]
+    body = "".join(f", {expression.strip().strip(',')}" for expression in expressions)
+    body += "UNION ALL".join(family.answer for family in families)
     for name, meaning in names.items():
         body = body.replace(f"{{{name}}}", meaning)
-    body = re.sub(r"\{there ([\w.]+)\}", lambda m: _THERE.replace("{x}", m[1]), body)
-    body = re.sub(r"\{both ([\w.]+) ([\w.]+)\}", lambda m: _BOTH.replace("{x}", m[1]).replace("{y}", m[2]), body)
-    return Statement(with_conversions(_ASKED + body))
+    decoders = {family.name: msgspec.json.Decoder(tuple[family.make, ...]) for family in families}  # type: ignore[name-defined]
+    return Statement(expanded(_ASKED + body), decoders)
 
 
-Groups = dict[str, list[Any]]
-"""Groups of facts of one family, by tenant."""
+def expanded(sql: str) -> str:
+    """The SQL with its marks filled in: {there x}, {both x y}, and those of money."""
+    sql = re.sub(r"\{there ([\w.]+)\}", lambda m: _THERE.replace("{x}", m[1]), sql)
+    sql = re.sub(r"\{both ([\w.]+) ([\w.]+)\}", lambda m: _BOTH.replace("{x}", m[1]).replace("{y}", m[2]), sql)
+    return with_conversions(sql)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Tenants that exist, their clocks, and the transaction that reads them.
-
-    links_unknown: the tenants of whom nobody can say which money paid for what. links_followed: those whose links have to
-    be followed to find out what is open and left over, because the host does not say all of it.
-    """
+    """Tenants that exist, their clocks, and the transaction that reads them."""
 
     connection: Connection
     tenants: Mapping[str, Tenant]
     clocks: Mapping[str, Clock]
     missing: Missing = frozenset()
-    links_unknown: frozenset[str] = field(default=frozenset())
-    links_followed: frozenset[str] = field(default=frozenset())
 
-    def of(self, concerned: Callable[[Tenant], bool]) -> Batch:
+    def of(self, concerned: Callable[[str], bool]) -> Batch:
         """The batch without the tenants that a statement does not concern."""
-        kept = {tenant_id: tenant for tenant_id, tenant in self.tenants.items() if concerned(tenant)}
+        kept = {tenant_id: tenant for tenant_id, tenant in self.tenants.items() if concerned(tenant_id)}
         return replace(self, tenants=kept)
 
-    def groups(self, query: Statement, families: Mapping[str, type[Any]]) -> dict[str, Groups]:
-        """Run the statement and make one group of each row, by family and tenant: of the columns named as the fields of
-        that family's type. With several families the column `family` says which one a row belongs to.
+    def groups(self, query: Statement) -> Groups:
+        """Run the statement over all the tenants; it may ask for the moment as :now.
 
-        Raises InvalidData when an amount is missing, NaN or infinite.
+        Raises InvalidData when an amount is missing, NaN or infinite, and for a value that its type cannot hold.
         """
-        result = self.execute(query)
-        columns = list(result.keys())
-        places = {
-            family: [(f.name, columns.index(f.name)) for f in fields(make) if f.name in columns]
-            for family, make in families.items()
-        }
-        found: dict[str, Groups] = {family: {} for family in families}
-        (only, *more) = families
-        family_at = columns.index("family") if more else None
-        for row in result.all():
-            family = only if family_at is None else row[family_at]
-            refuse_nonsense(row[0], row)
-            group = families[family](**{name: _frozen(row[place]) for name, place in places[family]})
-            found[family].setdefault(row[0], []).append(group)
+        found: Groups = defaultdict(dict)
+        for tenant_id, family, answer in self.connection.execute(query.reading(self.missing), self._asked()):
+            try:
+                groups = query.families[family].decode(answer)
+            except msgspec.ValidationError as error:
+                raise InvalidData(tenant_id, f"{family}: {error}") from error
+            refuse_nonsense_in(tenant_id, answer, groups)
+            found[tenant_id][family] = groups
         return found
-
-    def execute(self, query: Statement) -> CursorResult[*tuple[Any, ...]]:
-        """Run a statement over all the tenants; it may ask for the moment as :now."""
-        return self.connection.execute(query.reading(self.missing), self._asked())
 
     def _asked(self) -> dict[str, Any]:
         tenants = self.tenants.values()
@@ -125,15 +144,10 @@ class Batch:
             "places": [exponent(tenant.base_currency) for tenant in tenants],
             "on_cash": [tenant.basis == "cash" for tenant in tenants],
             "cash_balances_on": [None if tenant.cash_balance is None else tenant.cash_balance_on for tenant in tenants],
-            "links_known": [tenant.tenant_id not in self.links_unknown for tenant in tenants],
         }
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def refuse_nonsense(tenant_id: str, values: Sequence[Any]) -> None:
+def refuse_nonsense(tenant_id: str, *values: object) -> None:
     """Raise InvalidData for an amount that is no number: the tables refuse it, a view in their place may not.
 
     Statements turn a missing amount into NaN, so that it cannot pass for nothing.
@@ -141,3 +155,11 @@ def refuse_nonsense(tenant_id: str, values: Sequence[Any]) -> None:
     for value in values:
         if isinstance(value, Decimal) and not value.is_finite():
             raise InvalidData(tenant_id, "an amount or a rate is missing, NaN or infinite")
+
+
+def refuse_nonsense_in(tenant_id: str, answer: str, groups: tuple[Row, ...]) -> None:
+    """The same of all groups that were decoded from an answer."""
+    # Hardly any answer holds one of these words, and then it is mostly somebody's name.
+    if "NaN" in answer or "Infinity" in answer:
+        for group in groups:
+            refuse_nonsense(tenant_id, *msgspec.structs.astuple(group))

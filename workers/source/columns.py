@@ -22,6 +22,9 @@ _CLIENT = Column(
     type="text", lost="nobody is told by name: top clients, debtors and client activity miss these documents"
 )
 _NUMBER = Column(type="text", lost="documents are shown by their id instead of the number that people know")
+_WRITTEN = Column(
+    type="timestamptz", lost="a closed month that changes is told without the documents that have changed it"
+)
 _TAX = Column(type="numeric", lost="amounts count as if they held no tax, and every document as an anomaly")
 _MADE_FROM = Column(
     type="text", lost="the forecast cannot tell which documents already stand for a template's occurrence"
@@ -48,8 +51,10 @@ OPTIONAL: Mapping[str, Mapping[str, Column]] = {
         "base_rate": _RATE,
         "written_off_on": Column(type="date", lost="invoices that were written off stay open"),
         "recurring_id": _MADE_FROM,
+        "updated_at": _WRITTEN,
     },
     "payment": {
+        "updated_at": _WRITTEN,
         "client_id": Column(type="text", lost="a payment belongs to the client of the invoices that it pays, else to nobody"),
         "reference": _NUMBER,
         "base_rate": _RATE,
@@ -58,6 +63,7 @@ OPTIONAL: Mapping[str, Mapping[str, Column]] = {
         ),
     },
     "expense": {
+        "updated_at": _WRITTEN,
         "reference": _NUMBER,
         "category": Column(type="text", lost="expenses stand under no category"),
         "vendor": Column(type="text", lost="vendor credits lessen nothing in the cash forecast"),

@@ -8,24 +8,26 @@ from itertools import groupby
 from shared.currency import EXPONENTS
 
 # The newest rate on or before {day} and at most 7 days older; on one date the tenant's own before the one for all ('*').
-# Only where {wanted}: a document that needs no rate looks for none.
-_LOOKUP = """
-    LEFT JOIN LATERAL (
+# It stands in a CASE, so that a document that needs no rate looks for none.
+_RATE = """(
         SELECT f.rate FROM dashboard.fx_rate AS f
-        WHERE {document}.currency::text <> a.base AND {wanted}
-            AND f.tenant_id IN (a.tenant_id, '*')
+        WHERE f.tenant_id IN (a.tenant_id, '*')
             AND f.currency = {document}.currency::bpchar AND f.base_currency = a.base::bpchar
             AND f.rate_date BETWEEN {day} - 7 AND {day} AND f.rate > 0
         ORDER BY f.rate_date DESC, f.tenant_id = '*'
         LIMIT 1
+    )"""
+_LOOKUP = """
+    LEFT JOIN LATERAL (
+        SELECT CASE WHEN {document}.currency::text <> a.base THEN {newest} END AS rate OFFSET 0
     ) {alias} ON true
-"""
+""".replace("{newest}", _RATE)
 
 # An amount times money.factor, rounded to money.places, is in base units, or where there is no rate in the document's own
 # currency, which money.no_rate names. 'XXX' is ISO 4217's code for no currency. A rate that is not positive is none.
 _MONEY = """
     CROSS JOIN LATERAL (
-        SELECT CASE WHEN {document}.currency::text = a.base THEN 1 ELSE {rate} END AS rate
+        SELECT CASE WHEN {document}.currency::text = a.base THEN 1 ELSE {rate} END AS rate OFFSET 0
     ) own
     CROSS JOIN LATERAL (
         SELECT own.rate, coalesce(own.rate, 1) AS factor,
@@ -35,10 +37,8 @@ _MONEY = """
 """
 _OWN = "CASE WHEN {document}.base_rate > 0 THEN {document}.base_rate END"
 
-_FLOW = (_LOOKUP + _MONEY).replace("{alias}", "fx").replace("{wanted}", "({document}.base_rate > 0) IS NOT TRUE")
-_FLOW = _FLOW.replace("{rate}", f"coalesce({_OWN}, fx.rate)")
-_BALANCE = (_LOOKUP + _MONEY).replace("{alias}", "fx").replace("{wanted}", "true").replace("{day}", "a.today")
-_BALANCE = _BALANCE.replace("{rate}", f"coalesce(fx.rate, {_OWN})")
+_FLOW = _MONEY.replace("{rate}", f"coalesce({_OWN}, {_RATE})")
+_BALANCE = _MONEY.replace("{rate}", f"coalesce({_RATE}, {_OWN})")
 
 
 def _minor() -> str:
@@ -56,22 +56,22 @@ _MINOR = _minor()
 def with_conversions(body: str) -> str:
     """The statement with its marks filled in; it must have the tenants as `a`.
 
-    {flow d on day}: what the document d is worth as a flow of that day; {balance d}: as a balance now. Either adds `money`.
+    {flow d on day}: what the document d is worth as a flow of that day; {balance d}: as a balance now; {balance d on day}: as
+    that day ended. Each adds `money`.
     {rate d on day as x}: joins x.rate, the one to convert d's currency with, whatever d says itself; null for the base
     currency. {minor c}: the decimals of the currency c.
     """
     body = re.sub(
         r"\{flow (\w+) on ([\w.]+)\}", lambda m: _FLOW.replace("{document}", m[1]).replace("{day}", m[2]), body
     )
-    body = re.sub(r"\{balance (\w+)\}", lambda m: _BALANCE.replace("{document}", m[1]), body)
+    body = re.sub(
+        r"\{balance (\w+)(?: on ([\w.]+))?\}",
+        lambda m: _BALANCE.replace("{document}", m[1]).replace("{day}", m[2] or "a.today"),
+        body,
+    )
     body = re.sub(
         r"\{rate (\w+) on ([\w.]+) as (\w+)\}",
-        lambda m: (
-            _LOOKUP.replace("{document}", m[1])
-            .replace("{day}", m[2])
-            .replace("{wanted}", "true")
-            .replace("{alias}", m[3])
-        ),
+        lambda m: _LOOKUP.replace("{document}", m[1]).replace("{day}", m[2]).replace("{alias}", m[3]),
         body,
     )
     return re.sub(r"\{minor ([\w.]+)\}", lambda m: _MINOR.replace("{currency}", m[1]), body)

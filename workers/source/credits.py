@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from workers.facts import CreditGroup
+from workers.source.batch import Family
+
 # What is left of each payment, refund and credit note that may have something left? What the host says, else what no target
 # took: of wanted targets what they really did, of others (see doubtful.py) the whole amount. A credit note is used by the
 # refunds that pay it out, too. A link whose worth in the source's currency no rate tells leaves it unknown: then only what
 # links of its own currency took is known to be gone, and the value is not known at all; `lacks` names the currency, if it is
 # not the source's own.
 SPARE = """
-    , source AS MATERIALIZED (
+    source AS MATERIALIZED (
         SELECT d.tenant_id, d.source_kind, d.source_id, s.client_id::text AS client_id, s.day,
                coalesce(s.currency::text, 'XXX') AS currency, s.base_rate, coalesce(s.amount, 'NaN') AS amount, s.given
         FROM (
@@ -71,23 +74,30 @@ SPARE = """
     )
 """
 
-CREDITS = """
-    SELECT tenant_id, 'credits', client_id, NULL, NULL, currency, count(*), NULL::bigint, sum(sign * amount),
-           sum(sign * base), NULL::bigint, NULL::numeric, NULL::date, NULL::numeric, NULL::date, NULL, kind, lacks,
-           min(since), NULL::bigint
+# Each of them that has something left: what in its own currency, and what that is worth.
+UNSPENT = """
+    SELECT a.tenant_id, {payer} AS client_id, p.kind, p.currency, own_money.amount,
+           CASE p.kind WHEN 'refund' THEN -1 ELSE 1 END AS sign,
+           CASE WHEN NOT p.unknown AND money.no_rate IS NULL
+                THEN round(trimmed.left_over * money.factor, money.places) END AS base,
+           CASE WHEN p.unknown THEN p.lacks END AS lacks, CASE WHEN p.unknown THEN p.day END AS since
+    FROM asked a
+    JOIN (SELECT *, source_kind AS kind, source_id AS payment_id FROM spare) p ON p.tenant_id = a.tenant_id
+    CROSS JOIN LATERAL (SELECT round(p.left_over, 20) AS left_over) trimmed
+    CROSS JOIN LATERAL (SELECT round(trimmed.left_over, {minor p.currency}) AS amount) own_money
+    {balance p}
+    WHERE own_money.amount <> 0
+"""
+
+CREDITS = Family(
+    "credits",
+    CreditGroup,
+    """
+    SELECT tenant_id, client_id, kind, currency, count(*) AS documents, sum(sign * amount) AS amount,
+           sum(sign * base) AS base, lacks, min(since) AS since
     FROM (
-        SELECT a.tenant_id, coalesce(p.client_id, payer.client_id) AS client_id, p.kind, p.currency, own_money.amount,
-               CASE p.kind WHEN 'refund' THEN -1 ELSE 1 END AS sign,
-               CASE WHEN NOT p.unknown AND money.no_rate IS NULL
-                    THEN round(trimmed.left_over * money.factor, money.places) END AS base,
-               CASE WHEN p.unknown THEN p.lacks END AS lacks, CASE WHEN p.unknown THEN p.day END AS since
-        FROM asked a
-        JOIN (SELECT *, source_kind AS kind, source_id AS payment_id FROM spare) p ON p.tenant_id = a.tenant_id
-        CROSS JOIN LATERAL (SELECT round(p.left_over, 20) AS left_over) trimmed
-        CROSS JOIN LATERAL (SELECT round(trimmed.left_over, {minor p.currency}) AS amount) own_money
-        {payer}
-        {balance p}
-        WHERE own_money.amount <> 0
+        {unspent}
     ) unspent
     GROUP BY tenant_id, client_id, kind, currency, base IS NULL, lacks
-"""
+""".replace("{unspent}", UNSPENT),
+)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from workers.source.batch import statement
+from workers.facts import ClientGroup, InvoiceGroup
+from workers.source.batch import Family
 
-# What was invoiced and credited on each of the trailing 90 days, and to which clients did it go? One reading, grouped twice.
+# What was invoiced and credited in the trailing 90 days? Read once, for whatever looks at it.
 #
 # A document counts once as an anomaly, however much is wrong with it; a credit note needs no due date.
-INVOICES = statement("""
-    SELECT issued.*, c.name
-    FROM (
-        SELECT a.tenant_id, CASE WHEN grouping(i.client_id) = 1 THEN 'invoices' ELSE 'clients' END AS family,
-               i.issue_date AS day, i.kind, i.client_id, money.no_rate,
-               count(*) AS documents,
-               count(*) FILTER (WHERE i.tax IS NULL OR abs(i.total) < abs(i.tax)
-                                   OR i.kind = 'invoice' AND i.due_date IS NULL) AS anomalies,
-               sum(sign.of * round((worth.total - coalesce(i.tax, 0)) * money.factor, money.places)) AS net,
-               sum(sign.of * round(worth.total * money.factor, money.places)) AS gross,
-               coalesce(sum(i.due_date - i.issue_date) FILTER (WHERE i.kind = 'invoice'), 0) AS terms_days,
-               count(i.due_date) FILTER (WHERE i.kind = 'invoice') AS with_terms
+RECENT_INVOICES = """
+    recent_invoice AS MATERIALIZED (
+        SELECT a.tenant_id, a.today, i.issue_date AS day, i.kind::text AS kind, i.client_id::text AS client_id,
+               money.no_rate,
+               i.tax IS NULL OR abs(i.total) < abs(i.tax) OR i.kind = 'invoice' AND i.due_date IS NULL AS anomaly,
+               CASE WHEN i.kind = 'invoice' THEN i.due_date - i.issue_date END AS terms_days,
+               sign.of * round((worth.total - coalesce(i.tax, 0)) * money.factor, money.places) AS net,
+               sign.of * round(worth.total * money.factor, money.places) AS gross
         FROM asked a
         CROSS JOIN LATERAL (
             SELECT * FROM dashboard.invoice AS invoice
@@ -29,11 +26,35 @@ INVOICES = statement("""
         CROSS JOIN LATERAL (SELECT CASE i.kind WHEN 'invoice' THEN 1 WHEN 'credit_note' THEN -1 END AS of) sign
         CROSS JOIN LATERAL (SELECT coalesce(i.total, 'NaN') AS total) worth
         WHERE sign.of IS NOT NULL
-        GROUP BY GROUPING SETS ((a.tenant_id, i.issue_date, i.kind, money.no_rate), (a.tenant_id, i.client_id, money.no_rate))
-    ) issued
+    )
+"""
+
+# On each of these days.
+INVOICES = Family(
+    "invoices",
+    InvoiceGroup,
+    """
+    SELECT tenant_id, day, kind, no_rate, count(*) AS documents, count(*) FILTER (WHERE anomaly) AS anomalies,
+           sum(net) AS net, sum(gross) AS gross, coalesce(sum(terms_days), 0) AS terms_days, count(terms_days) AS with_terms
+    FROM recent_invoice
+    GROUP BY tenant_id, day, kind, no_rate
+""",
+)
+
+# To which clients did it go?
+CLIENTS = Family(
+    "clients",
+    ClientGroup,
+    """
+    SELECT billed.*, c.name
+    FROM (
+        SELECT tenant_id, client_id, no_rate, count(*) AS documents, sum(net) AS net
+        FROM recent_invoice
+        GROUP BY tenant_id, client_id, no_rate
+    ) billed
     LEFT JOIN LATERAL (
-        SELECT name FROM dashboard.client AS client
-        WHERE issued.family = 'clients' AND tenant_id = issued.tenant_id AND client_id = issued.client_id
+        SELECT name FROM dashboard.client AS client WHERE tenant_id = billed.tenant_id AND client_id = billed.client_id
         OFFSET 0
     ) c ON true
-""")
+""",
+)

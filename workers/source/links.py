@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-# The client of a payment p that names none: that of the first of its targets, by id, that has one. Adds `payer`.
+# The client of a payment p: its own, else that of the first of its targets, by id, that has one.
 PAYER = """
-    LEFT JOIN LATERAL (
-        SELECT i.client_id
+    coalesce(p.client_id::text, (
+        SELECT i.client_id::text
         FROM dashboard.allocation AS l
         CROSS JOIN LATERAL (
             SELECT * FROM dashboard.invoice AS target
             WHERE tenant_id = l.tenant_id AND invoice_id = l.invoice_id AND status = 'posted'
             OFFSET 0
         ) i
-        WHERE p.client_id IS NULL AND p.kind IN ('payment', 'refund')
+        WHERE p.kind IN ('payment', 'refund')
             AND l.tenant_id = p.tenant_id AND l.source_kind = p.kind AND l.source_id = p.payment_id
             AND i.client_id IS NOT NULL AND (i.kind = 'invoice' OR i.kind = 'credit_note' AND p.kind = 'refund')
         ORDER BY l.invoice_id COLLATE "C"
         LIMIT 1
-    ) payer ON true
+    ))
 """
+
 
 # All valid links of each `wanted` target (tenant_id, target_id), as `link`; one by one through indexes, so these are few.
 LINKS_OF_WANTED = """

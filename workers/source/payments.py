@@ -2,37 +2,52 @@
 
 from __future__ import annotations
 
-from workers.source.batch import statement
+from workers.facts import CashSinceGroup, PaymentGroup
+from workers.source.batch import Family
 
-# How much money came in and went back on each of the trailing 60 days and today?
-PAYMENTS = statement("""
-    SELECT a.tenant_id, p.paid_on AS day, p.kind, money.no_rate, count(*) AS documents,
-           sum(CASE p.kind WHEN 'refund' THEN -1 ELSE 1 END
-               * round(coalesce(p.amount, 'NaN') * money.factor, money.places)) AS amount
-    FROM asked a
-    CROSS JOIN LATERAL (
-        SELECT * FROM dashboard.payment AS payment
-        WHERE tenant_id = a.tenant_id AND status = 'succeeded' AND paid_on BETWEEN a.today - 60 AND a.today
-        OFFSET 0
-    ) p
-    {flow p on p.paid_on}
-    WHERE p.kind IN ('payment', 'refund')
-    GROUP BY a.tenant_id, p.paid_on, p.kind, money.no_rate
-""")
+# How much money came in and went back in the trailing 60 days and today? Read once, for whatever looks at it.
+RECENT_PAYMENTS = """
+    recent_payment AS MATERIALIZED (
+        SELECT a.tenant_id, a.today, p.paid_on AS day, p.kind::text AS kind, {payer} AS client_id, money.no_rate,
+               CASE p.kind WHEN 'refund' THEN -1 ELSE 1 END
+               * round(coalesce(p.amount, 'NaN') * money.factor, money.places) AS amount
+        FROM asked a
+        CROSS JOIN LATERAL (
+            SELECT * FROM dashboard.payment AS payment
+            WHERE tenant_id = a.tenant_id AND status = 'succeeded' AND paid_on BETWEEN a.today - 60 AND a.today
+            OFFSET 0
+        ) p
+        {flow p on p.paid_on}
+        WHERE p.kind IN ('payment', 'refund')
+    )
+"""
+
+# On each of these days.
+PAYMENTS = Family(
+    "payments",
+    PaymentGroup,
+    """
+    SELECT tenant_id, day, kind, no_rate, count(*) AS documents, sum(amount) AS amount
+    FROM recent_payment
+    GROUP BY tenant_id, day, kind, no_rate
+""",
+)
 
 # What moved between the day whose end the host knows its accounts of and today? The days after it up to yesterday; if it is
 # today or later, the days from today to it.
-CASH_SINCE = statement("""
-    , since AS (
-        SELECT a.*, CASE WHEN cash_balance_on < today THEN cash_balance_on + 1 ELSE today END AS first,
-               CASE WHEN cash_balance_on < today THEN today - 1 ELSE cash_balance_on END AS last
-        FROM asked a
-        WHERE cash_balance_on IS NOT NULL
-    )
+CASH_SINCE = Family(
+    "cash_since",
+    CashSinceGroup,
+    """
     SELECT a.tenant_id, money.no_rate, count(*) AS documents,
            sum(moved.sign * round(moved.amount * money.factor, money.places)) AS amount,
            CASE WHEN money.no_rate IS NOT NULL THEN min(moved.day) END AS since
-    FROM since a
+    FROM (
+        SELECT *, CASE WHEN cash_balance_on < today THEN cash_balance_on + 1 ELSE today END AS first,
+               CASE WHEN cash_balance_on < today THEN today - 1 ELSE cash_balance_on END AS last
+        FROM asked
+        WHERE cash_balance_on IS NOT NULL
+    ) a
     CROSS JOIN LATERAL (
         SELECT CASE kind WHEN 'refund' THEN -1 ELSE 1 END AS sign, paid_on AS day, currency::text, base_rate,
                coalesce(amount, 'NaN') AS amount
@@ -47,4 +62,5 @@ CASH_SINCE = statement("""
     ) moved
     {flow moved on moved.day}
     GROUP BY a.tenant_id, money.no_rate
-""")
+""",
+)

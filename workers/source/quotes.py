@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
-from workers.source.batch import statement
+from workers.facts import QuoteGroup
+from workers.source.batch import Family
 
-# How were the quotes of the trailing 180 days decided, and what is still out? A sent quote is decided, and lost, on the
-# day after its expiry (that is the function's rule); until then it is open, and so is one whose decision is dated ahead.
-# Drafts and void ones are never decided. Decisions are flows of their issue date, open quotes a balance.
-QUOTES = statement("""
-    SELECT a.tenant_id, q."window", q.outcome, money.no_rate, count(*) AS documents,
-           count(*) FILTER (WHERE q.issue_date > a.today) AS anomalies,
-           sum(round(coalesce(q.total, 'NaN') * money.factor, money.places)) AS amount, NULL::date AS expires_on,
-           CASE WHEN money.no_rate IS NOT NULL THEN min(q.issue_date) END AS since
-    FROM asked a
-    CROSS JOIN LATERAL (
-        SELECT CASE WHEN a.today - decided.decision_day < 30 THEN 'recent'
-                    WHEN a.today - decided.decision_day < 90 THEN 'current'
-                    ELSE 'previous' END AS "window",
-               CASE WHEN decided.status IN ('accepted', 'converted') THEN 'won' ELSE 'lost' END AS outcome,
-               decided.issue_date, decided.currency, decided.base_rate, decided.total
-        FROM (
-            SELECT *, dashboard.decision_date(status, decided_on, expiry_date, issue_date) AS decision_day
-            FROM dashboard.quote AS quote
-        ) decided
-        WHERE decided.tenant_id = a.tenant_id AND decided.decision_day BETWEEN a.today - 179 AND a.today
-        OFFSET 0
-    ) q
-    {flow q on q.issue_date}
-    GROUP BY a.tenant_id, q."window", q.outcome, money.no_rate
+# How were the quotes of the trailing 180 days decided? A sent quote is decided, and lost, on the day after its expiry (that
+# is the function's rule); until then it is open, and so is one whose decision is dated ahead. Drafts and void ones are never
+# decided. Decisions are flows of their issue date. Read once, for whatever looks at it. age: days since the decision.
+DECIDED_QUOTES = """
+    decided_quote AS MATERIALIZED (
+        SELECT a.tenant_id, q.client_id::text AS client_id, a.today - q.decision_day AS age,
+               CASE WHEN q.status IN ('accepted', 'converted') THEN 'won' ELSE 'lost' END AS outcome,
+               q.issue_date, q.issue_date > a.today AS anomaly, money.no_rate,
+               round(coalesce(q.total, 'NaN') * money.factor, money.places) AS amount
+        FROM asked a
+        CROSS JOIN LATERAL (
+            SELECT * FROM (
+                SELECT *, dashboard.decision_date(status, decided_on, expiry_date, issue_date) AS decision_day
+                FROM dashboard.quote AS quote
+            ) decided
+            WHERE tenant_id = a.tenant_id AND decision_day BETWEEN a.today - 179 AND a.today
+            OFFSET 0
+        ) q
+        {flow q on q.issue_date}
+    )
+"""
+
+# These, and what is still out: a balance.
+QUOTES = Family(
+    "quotes",
+    QuoteGroup,
+    """
+    SELECT tenant_id, CASE WHEN age < 30 THEN 'recent' WHEN age < 90 THEN 'current' ELSE 'previous' END AS "window",
+           outcome, no_rate, count(*) AS documents, count(*) FILTER (WHERE anomaly) AS anomalies, sum(amount) AS amount,
+           NULL::date AS expires_on, CASE WHEN no_rate IS NOT NULL THEN min(issue_date) END AS since
+    FROM decided_quote
+    GROUP BY tenant_id, "window", outcome, no_rate
     UNION ALL
     SELECT a.tenant_id, NULL, 'open', money.no_rate, count(*), count(*) FILTER (WHERE q.issue_date > a.today),
            sum(round(coalesce(q.total, 'NaN') * money.factor, money.places)), q.expires_on,
@@ -49,4 +58,5 @@ QUOTES = statement("""
     ) q
     {balance q}
     GROUP BY a.tenant_id, a.today, q.expires_on, money.no_rate
-""")
+""",
+)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from workers.facts import IncomingGroup, OpenInvoiceGroup
+from workers.source.batch import Family
+
 # Where links are followed, of the invoices without a balance those are settled that are neither wanted nor without any link:
 # see doubtful.py.
 #
 # Only invoices with a balance are looked at, however many were ever paid. One that rounds to 0 in its own currency is not
 # open. amount: the balance rounded in its own currency; worth: in base units, or that again where there is no rate.
 _SETTLED = """
-    , settled_sum AS (
+    settled_sum AS (
         SELECT w.tenant_id, w.target_id, coalesce(sum(f.settles), 0) AS settles
         FROM wanted w
         FULL JOIN followed f ON f.tenant_id = w.tenant_id AND f.target_id = w.target_id
@@ -21,13 +24,13 @@ _SETTLED = """
 
 # {settled} joins what is settled, {settles} is it: where the host tells every balance, nothing.
 _OPEN = """
-    , open AS MATERIALIZED (
-        SELECT a.tenant_id, a.today, i.invoice_id::text AS invoice_id, i.client_id, i.issue_date, i.due_date,
-               coalesce(i.currency::text, 'XXX') AS currency,
+    open AS MATERIALIZED (
+        SELECT a.tenant_id, a.today, i.invoice_id::text AS invoice_id, i.reference::text AS reference,
+               i.client_id, i.issue_date, i.due_date, coalesce(i.currency::text, 'XXX') AS currency,
                i.tax IS NULL OR abs(i.total) < abs(i.tax) OR i.due_date IS NULL OR i.issue_date > a.today AS anomaly,
                left_over.balance, own_money.amount, money.factor, money.places, money.no_rate,
                round(left_over.balance * money.factor, money.places) AS worth
-        FROM asked a
+        FROM {asked} a
         CROSS JOIN LATERAL (
             SELECT * FROM dashboard.invoice AS invoice
             WHERE tenant_id = a.tenant_id AND status = 'posted' AND kind = 'invoice' AND (balance IS NULL OR balance > 0)
@@ -45,16 +48,15 @@ _OPEN = """
 """
 _SETTLED_SUM = "FULL JOIN settled_sum s ON s.tenant_id = i.tenant_id AND s.target_id = i.invoice_id"
 
-OPEN = _OPEN.replace("{settled}", "").replace("{settles}", "0")
-FOLLOWED_OPEN = _SETTLED + _OPEN.replace("{settled}", _SETTLED_SUM).replace(
-    "{settles}", "coalesce(s.settles, i.total, 'NaN')"
-)
+OPEN = _OPEN.replace("{asked}", "told").replace("{settled}", "").replace("{settles}", "0")
+FOLLOWED_OPEN = f"{_SETTLED}, {_OPEN}".replace("{asked}", "asked").replace("{settled}", _SETTLED_SUM)
+FOLLOWED_OPEN = FOLLOWED_OPEN.replace("{settles}", "coalesce(s.settles, i.total, 'NaN')")
 
-OPEN_INVOICES = """
-    SELECT owed.tenant_id, 'open_invoices' AS family, owed.client_id, c.name, owed.bucket, owed.currency, owed.documents,
-           owed.anomalies, owed.amount, owed.base, owed.issued_documents, owed.issued_base, owed.oldest_due, owed.largest,
-           NULL::date AS day, NULL::text AS no_rate, NULL::text AS kind, NULL::text AS lacks, NULL::date AS since,
-           NULL::bigint AS again
+OPEN_INVOICES = Family(
+    "open_invoices",
+    OpenInvoiceGroup,
+    """
+    SELECT owed.*, c.name
     FROM (
         SELECT tenant_id, client_id, currency,
                CASE WHEN due_date >= today OR due_date IS NULL THEN 'current'
@@ -67,7 +69,11 @@ OPEN_INVOICES = """
                count(*) FILTER (WHERE issue_date <= today) AS issued_documents,
                CASE WHEN no_rate IS NULL THEN coalesce(sum(worth) FILTER (WHERE issue_date <= today), 0) END AS issued_base,
                min(greatest(due_date, DATE '0001-01-01')) FILTER (WHERE due_date < DATE '9999-12-31') AS oldest_due,
-               max(worth) FILTER (WHERE no_rate IS NULL) AS largest
+               max(worth) FILTER (WHERE no_rate IS NULL) AS largest,
+               (array_agg(invoice_id ORDER BY worth DESC, invoice_id COLLATE "C") FILTER (WHERE no_rate IS NULL))[1]
+                   AS largest_id,
+               (array_agg(CASE WHEN due_date < today THEN reference END ORDER BY worth DESC, invoice_id COLLATE "C")
+                FILTER (WHERE no_rate IS NULL))[1] AS largest_reference
         FROM open
         GROUP BY tenant_id, client_id, currency, bucket, no_rate
     ) owed
@@ -75,13 +81,14 @@ OPEN_INVOICES = """
         SELECT name FROM dashboard.client AS client WHERE tenant_id = owed.tenant_id AND client_id = owed.client_id
         OFFSET 0
     ) c ON true
-"""
+""",
+)
 
 # On which of the 30 days from today is that money expected? What payments dated ahead are allocated to an invoice comes on
 # their days, in their order and no more than the balance; the rest when it is due, without a due date today, and what is
 # overdue on no day. Each piece is rounded by itself and the last one is what is left of the rounded whole.
-INCOMING = """
-    (WITH promised AS (
+PIECES = """
+    WITH promised AS (
         SELECT o.*, l.amount AS promised, p.paid_on AS day, p.payment_id, l.allocation_id
         FROM asked a
         CROSS JOIN LATERAL (
@@ -125,13 +132,20 @@ INCOMING = """
         FULL JOIN part_sum s ON s.tenant_id = o.tenant_id AND s.invoice_id = o.invoice_id
         WHERE s.complete IS NOT TRUE
     )
-    SELECT tenant_id, 'incoming', NULL, NULL, NULL, NULL, count(DISTINCT invoice_id), NULL::bigint, sum(amount),
-           NULL::numeric, NULL::bigint, NULL::numeric, NULL::date, NULL::numeric, day, no_rate, NULL, NULL, NULL::date,
-           count(DISTINCT invoice_id) FILTER (WHERE first_day < day)
+"""
+
+INCOMING = Family(
+    "incoming",
+    IncomingGroup,
+    """
+    {pieces}
+    SELECT tenant_id, day, no_rate, count(DISTINCT invoice_id) AS documents, sum(amount) AS amount,
+           count(DISTINCT invoice_id) FILTER (WHERE first_day < day) AS again
     FROM (
         SELECT *, min(day) OVER (PARTITION BY tenant_id, invoice_id) AS first_day
         FROM piece
         WHERE day BETWEEN today AND today + 29
     ) coming
-    GROUP BY tenant_id, day, no_rate)
-"""
+    GROUP BY tenant_id, day, no_rate
+""".replace("{pieces}", PIECES),
+)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from workers.source.batch import statement
+from workers.facts import Recurring
+from workers.source.batch import Family
 
 # Which templates will make a document within the 30 days that begin today, and which was the newest that each made? One
 # that ends in the distant future (or a date that Python cannot hold) just does not end.
-RECURRING = statement("""
+RECURRING = Family(
+    "recurring",
+    Recurring,
+    """
     SELECT a.tenant_id, r.kind, coalesce(r.currency::text, 'XXX') AS currency,
            round(r.worth, {minor r.currency}) AS amount,
            CASE WHEN money.no_rate IS NULL THEN round(r.worth * money.factor, money.places) END AS base,
@@ -34,5 +38,5 @@ RECURRING = statement("""
     ) made
     WHERE r.kind IN ('invoice', 'expense') AND r.interval_unit IN ('day', 'week', 'month', 'year')
         AND r.interval_count > 0 AND r.next_on <= a.today + 29
-    ORDER BY a.tenant_id, r.recurring_id
-""")
+""",
+)

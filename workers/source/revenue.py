@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from workers.source.batch import statement
+from workers.facts import AllocationGroup, SettlementGroup
+from workers.source.batch import Family
 from workers.source.links import FOLLOWED, LINKS_OF_WANTED
 
 # What did the payments and refunds of the trailing 60 days and today bring, without the tax that is in it, and how many of
 # them can be converted? Each link brings its target's share without tax, at its target's rate, rounded by itself; a refund
 # takes it away. What a link takes depends on the earlier ones of its target, and for a refund of a credit note on what
 # invoices took of that: so all links of these few targets are read. Rounding to 40 places makes the division keep as many.
-CASH_REVENUE = statement(
-    """
-    , recent AS MATERIALIZED (
+_WANTED = """
+    recent AS MATERIALIZED (
         SELECT a.*, p.kind AS source_kind, p.payment_id::text AS source_id, p.paid_on AS day
         FROM asked a
         CROSS JOIN LATERAL (
@@ -50,9 +50,9 @@ CASH_REVENUE = statement(
             WHERE tenant_id = n.tenant_id AND source_kind = 'credit_note' AND source_id = n.invoice_id
             OFFSET 0
         ) l
-    ),
-    {links}
-    {followed},
+    )
+"""
+_BROUGHT = """
     brought AS MATERIALIZED (
         SELECT f.tenant_id, f.day, f.source_kind, f.source_id, money.no_rate, a.issue_date,
                CASE WHEN a.target_kind = 'credit_note' THEN -1 ELSE 1 END
@@ -70,12 +70,26 @@ CASH_REVENUE = statement(
         {flow a on a.issue_date}
         WHERE {both f.tenant_id a.tenant_id}
     )
-    SELECT tenant_id, 'allocations' AS family, day, no_rate, sum(net) AS net,
-           CASE WHEN no_rate IS NOT NULL THEN min(issue_date) END AS since, NULL::bigint AS documents, NULL::text[] AS lacking
+"""
+CASH_REVENUE = (_WANTED, LINKS_OF_WANTED, FOLLOWED, _BROUGHT)
+
+# What each day brought…
+ALLOCATIONS = Family(
+    "allocations",
+    AllocationGroup,
+    """
+    SELECT tenant_id, day, no_rate, sum(net) AS net, CASE WHEN no_rate IS NOT NULL THEN min(issue_date) END AS since
     FROM brought
     GROUP BY tenant_id, day, no_rate
-    UNION ALL
-    SELECT tenant_id, 'settlements', day, NULL, NULL, NULL, count(*), lacking
+""",
+)
+
+# …and the payments and refunds behind it.
+SETTLEMENTS = Family(
+    "settlements",
+    SettlementGroup,
+    """
+    SELECT tenant_id, day, count(*) AS documents, lacking
     FROM (
         SELECT r.tenant_id, r.day,
                coalesce(array_agg(DISTINCT b.no_rate) FILTER (WHERE b.no_rate IS NOT NULL), '{}') AS lacking
@@ -86,6 +100,4 @@ CASH_REVENUE = statement(
     ) settled
     GROUP BY tenant_id, day, lacking
 """,
-    links=LINKS_OF_WANTED,
-    followed=FOLLOWED,
 )

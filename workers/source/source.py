@@ -3,96 +3,90 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from functools import partial
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import psycopg
-from sqlalchemy import Engine, exc, text
+import structlog
+from sqlalchemy import Connection, Engine, exc, text
 
+from shared.errors import InvalidData, SourceUnavailable
 from shared.store import SourceState
 from shared.thresholds import AlertThresholds
 from workers.capture import changes
-from workers.database import one_state
-from workers.facts import (
-    DEFAULT_THRESHOLDS,
-    AllocationGroup,
-    CashSinceGroup,
-    ClientActivity,
-    ClientGroup,
-    Close,
-    CreditGroup,
-    ExpenseGroup,
-    IncomingGroup,
-    InvoiceGroup,
-    KnownAlert,
-    OpenInvoiceGroup,
-    PayableGroup,
-    PaymentGroup,
-    QuoteGroup,
-    Recurring,
-    SettlementGroup,
-    Tenant,
-    TenantFacts,
-)
+from workers.database import autocommit, one_state
+from workers.facts import DEFAULT_THRESHOLDS, NO_ACTIVITY, Clock, Close, RebuiltClose, ShownMonths, Tenant, TenantFacts
+from workers.periods.load import MOST_REMEMBERED, Kept, Past
+from workers.periods.mend import doubt, mend, postpone, stale_tenants
+from workers.roles import CONTRACT
 from workers.source.activity import ACTIVITY
-from workers.source.alerts import read_known, read_thresholds
-from workers.source.balances import BALANCES, FOLLOWED_BALANCES
-from workers.source.batch import Batch, Groups, Statement
+from workers.source.alerts import KNOWN, THRESHOLDS, with_own
+from workers.source.balances import BALANCES, FOLLOWED_BALANCES, TOLD
+from workers.source.batch import Batch, statement
+from workers.source.books import BOOKS, READ_BOOKS, Books
 from workers.source.clock import clock
-from workers.source.closes import CLOSES, write_closes
+from workers.source.closes import CLOSES, is_first_day, write_closes
 from workers.source.columns import Missing, missing_columns
-from workers.source.expenses import EXPENSES, PAID_EXPENSES, PAYABLES
+from workers.source.culprit import find_culprit
+from workers.source.expenses import EXPENSES, PAID_EXPENSES, PAYABLES, UNPAID
 from workers.source.failures import columns_have_changed, translate_database_errors
-from workers.source.invoices import INVOICES
-from workers.source.payments import CASH_SINCE, PAYMENTS
-from workers.source.quotes import QUOTES
+from workers.source.invoices import CLIENTS, INVOICES, RECENT_INVOICES
+from workers.source.links import PAYER
+from workers.source.months import SHOWN_MONTHS, touched_documents
+from workers.source.payments import CASH_SINCE, PAYMENTS, RECENT_PAYMENTS
+from workers.source.quotes import DECIDED_QUOTES, QUOTES
+from workers.source.reasons import reason
+from workers.source.rebuilt import rebuilt_closes
 from workers.source.recurring import RECURRING
-from workers.source.revenue import CASH_REVENUE
-from workers.source.state import read_state
-from workers.source.tenants import ALL_TENANTS, read_tenants, with_links
+from workers.source.revenue import ALLOCATIONS, CASH_REVENUE, SETTLEMENTS
+from workers.source.tenants import ALL_TENANTS, Opening, read_opening
 
-# Each statement, and the fields of TenantFacts that it answers with what each of their rows becomes.
-FAMILIES: tuple[tuple[Statement, Mapping[str, type[Any]]], ...] = (
-    (INVOICES, {"invoices": InvoiceGroup, "clients": ClientGroup}),
-    (CASH_REVENUE, {"allocations": AllocationGroup, "settlements": SettlementGroup}),
-    (PAYMENTS, {"payments": PaymentGroup}),
-    (EXPENSES, {"expenses": ExpenseGroup}),
-    (PAID_EXPENSES, {"paid_expenses": ExpenseGroup}),
-    (BALANCES, {"open_invoices": OpenInvoiceGroup, "incoming": IncomingGroup, "credits": CreditGroup}),
-    (FOLLOWED_BALANCES, {"open_invoices": OpenInvoiceGroup, "incoming": IncomingGroup, "credits": CreditGroup}),
-    (PAYABLES, {"payables": PayableGroup}),
-    (CASH_SINCE, {"cash_since": CashSinceGroup}),
-    (QUOTES, {"quotes": QuoteGroup}),
-    (RECURRING, {"recurring": Recurring}),
-    (CLOSES, {"closes": Close}),
-)
+log = structlog.get_logger()
 
-# Statements that concern only some of the tenants, and of a batch without any of these are not asked at all.
-CONCERNS: Mapping[Statement, Callable[[Batch, Tenant], bool]] = {
-    BALANCES: lambda batch, tenant: tenant.tenant_id not in batch.links_followed,
-    FOLLOWED_BALANCES: lambda batch, tenant: tenant.tenant_id in batch.links_followed,
-    CASH_REVENUE: lambda _, tenant: tenant.basis == "cash",
-    CASH_SINCE: lambda _, tenant: tenant.cash_balance is not None and tenant.cash_balance_on is not None,
-}
+EXPLAINED_FOR_S = 60.0
+MOST_EXPLAINED = 1000
+
+# Everything that is known of a batch, each table read as few times as its indexes allow. What only cash basis asks for is a
+# quarter of the plan, and to set a plan up costs a tenant alone as much as to carry it out: it is left out where nobody asks.
+_READ = (READ_BOOKS, RECENT_INVOICES, RECENT_PAYMENTS, DECIDED_QUOTES, UNPAID, *TOLD)
+_FAMILIES = (
+    BOOKS, INVOICES, CLIENTS, PAYMENTS, QUOTES, ACTIVITY, EXPENSES, PAID_EXPENSES, PAYABLES, CASH_SINCE, *BALANCES,
+    RECURRING, CLOSES, SHOWN_MONTHS, KNOWN, THRESHOLDS,
+)  # fmt: skip
+ACCRUAL_FACTS = statement(*_READ, *_FAMILIES, payer=PAYER)
+FACTS = statement(*_READ, *CASH_REVENUE, *_FAMILIES, ALLOCATIONS, SETTLEMENTS, payer=PAYER)
+
+# Planned and not carried out; that is enough for PostgreSQL to look at rights and policies, also behind views.
+_ALL_RELATIONS = text(" UNION ALL ".join(f"(SELECT 1 FROM dashboard.{name} LIMIT 0)" for name in CONTRACT))  # noqa: S608
+_LOCK_TIMEOUT = text("SET LOCAL lock_timeout = '500ms'")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
     """The facts of those tenants that exist, the ids of those that do not, and the database state that says so.
 
-    board_revisions: of each tenant's alerts as they stand in that state.
+    board_revisions: of each tenant's alerts as they stand in that state. pending: the changes of all these tenants that it
+    has seen. past_behind: some tenant's totals of past days are not what its documents say any more: mended, they are.
     """
 
     state: SourceState
     facts: dict[str, TenantFacts]
     unknown: frozenset[str]
     board_revisions: dict[str, int]
+    pending: tuple[int, ...] = ()
+    past_behind: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why a tenant cannot be computed. reason: for the operator; about: which value it is about, in the owner's words."""
+
+    reason: str
+    about: str | None = None
 
 
 class Source:
@@ -101,11 +95,20 @@ class Source:
     Reads have to go to one primary (or one standby): see workers/source/state.py.
     """
 
-    def __init__(self, engine: Engine, *, thresholds: AlertThresholds = DEFAULT_THRESHOLDS) -> None:
-        """`thresholds`: where the alert rules begin for tenants that have none of their own."""
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        thresholds: AlertThresholds = DEFAULT_THRESHOLDS,
+        most_remembered: int = MOST_REMEMBERED,
+    ) -> None:
+        """`thresholds`: where the alert rules begin for tenants that have none of their own. `most_remembered`: so many
+        tenants' totals of past days are kept in memory."""
         self._engine = engine
         self._thresholds = thresholds
         self._missing: Missing | None = None
+        self._past = Past(most_remembered)
+        self._explained: dict[str, tuple[str, float, Explanation]] = {}
 
     def tenant_ids(self) -> list[str]:
         """Every tenant, in the order of the ids."""
@@ -134,42 +137,146 @@ class Source:
         with translate_database_errors(), self._engine.begin() as connection:
             return missing_columns(connection)
 
-    def _load(self, wanted: list[str], now: datetime | None) -> Loaded:
+    def explain(self, tenant_id: str, error: Exception) -> Explanation:
+        """Why the tenant alone could not be computed: the row that it is about, unless the statement itself is wrong.
+
+        Never raises. The same trouble is looked for once in EXPLAINED_FOR_S: a tenant that fails may be tried all the time.
+        """
+        said = reason(error)
+        if isinstance(error, exc.ProgrammingError):
+            return Explanation(reason=said)
+        before, at, known = self._explained.get(tenant_id, ("", 0.0, Explanation(reason=said)))
+        if before == said and time.monotonic() - at < EXPLAINED_FOR_S:
+            return known
+        try:
+            with autocommit(self._engine) as connection:
+                culprit = find_culprit(connection, tenant_id)
+        except (psycopg.Error, exc.SQLAlchemyError):
+            culprit = None
+        found = Explanation(reason=str(culprit), about=culprit.words) if culprit else Explanation(reason=said)
+        if len(self._explained) >= MOST_EXPLAINED:
+            self._explained.clear()
+        self._explained[tenant_id] = (said, time.monotonic(), found)
+        return found
+
+    @contextmanager
+    def one_tenant(
+        self, tenant_id: str, *, now: datetime | None = None
+    ) -> Iterator[tuple[Connection, Opening, Missing]]:
+        """A transaction that reads one state of the database, what it begins with, and which columns there are. `now`: as of
+        load."""
+        missing = self._known_missing()
+        with translate_database_errors([tenant_id]), one_state(self._engine) as connection:
+            yield connection, read_opening(connection, [tenant_id], missing, now), missing
+
+    def mend(self, tenant_ids: Sequence[str], *, now: datetime | None = None) -> None:
+        """Bring the totals of past days up to date with the changes that are pending: a load that follows finds them so.
+
+        What a change of a past day touched is settled only after this. `now`: as of load.
+        """
+        with translate_database_errors(tenant_ids):
+            try:
+                mend(self._engine, tenant_ids, self._known_missing(), now=now)
+            except exc.DBAPIError as error:
+                if not columns_have_changed(error):
+                    raise
+                self._missing = None
+                mend(self._engine, tenant_ids, self._known_missing(), now=now)
+
+    def make_totals_anew(self, most: int) -> list[str]:
+        """Make the totals of past days anew where something has changed of which nobody could say when it happened; at most
+        of so many tenants, those first that wait longest. They are due then; returns them.
+
+        Whose rows cannot be read waits behind all others."""
+        with translate_database_errors(), self._engine.begin() as connection:
+            stale = stale_tenants(connection, most)
+        made = self._made_anew(stale) if stale else []
+        if made:
+            self.make_due(made)
+        return made
+
+    def _made_anew(self, tenant_ids: list[str]) -> list[str]:
+        try:
+            with translate_database_errors(tenant_ids):
+                mend(self._engine, tenant_ids, self._known_missing(), stale_too=True)
+        except (InvalidData, exc.DBAPIError) as error:
+            if len(tenant_ids) > 1:
+                return [made for tenant_id in tenant_ids for made in self._made_anew([tenant_id])]
+            log.error("past_not_made", tenant_id=tenant_ids[0], reason=reason(error))
+            with translate_database_errors(), self._engine.begin() as connection:
+                postpone(connection, tenant_ids[0])
+            return []
+        return tenant_ids
+
+    def _known_missing(self) -> Missing:
         if self._missing is None:
             self._missing = self.missing_columns()
-        with one_state(self._engine) as connection:
-            state, moment = read_state(connection, now)
-            tenants, have_documents = read_tenants(connection, wanted, self._missing)
-            clocks = {tenant.tenant_id: clock(moment, ZoneInfo(tenant.timezone)) for tenant in tenants.values()}
-            batch = Batch(connection=connection, tenants=tenants, clocks=clocks, missing=self._missing)
-            revisions, alerts = read_known(batch) if tenants else ({}, {})
-            facts = _facts(batch, have_documents, alerts, self._thresholds) if tenants else {}
-        return Loaded(state=state, facts=facts, unknown=frozenset(wanted) - tenants.keys(), board_revisions=revisions)
+        return self._missing
 
-    def keep_closes(self, closes: Mapping[str, Close], state: SourceState) -> None:
-        """Keep each tenant's values of its local day, as computed from `state`; older states change nothing."""
-        if closes:
+    def _load(self, wanted: list[str], now: datetime | None) -> Loaded:
+        missing = self._known_missing()
+        with one_state(self._engine) as connection:
+            opening = read_opening(connection, wanted, missing, now)
+            clocks = {t.tenant_id: clock(opening.moment, ZoneInfo(t.timezone)) for t in opening.tenants.values()}
+            batch = Batch(connection=connection, tenants=opening.tenants, clocks=clocks, missing=missing)
+            past = self._past.of(batch, opening.pasts)
+            facts = _facts(batch, past, self._thresholds) if opening.tenants else {}
+        return Loaded(
+            state=opening.state,
+            facts=facts,
+            unknown=frozenset(wanted) - opening.tenants.keys(),
+            board_revisions=opening.board_revisions,
+            pending=opening.pending,
+            past_behind=opening.behind,
+        )
+
+    def keep_closes(
+        self,
+        closes: Mapping[str, Close],
+        state: SourceState,
+        settled: Sequence[int] = (),
+        months: Mapping[str, ShownMonths] | None = None,
+    ) -> None:
+        """Keep each tenant's values of its local day, and of some their closed months, as computed from `state`; older
+        states change nothing.
+
+        `settled`: changes to forget with it, because a snapshot that has seen them is in Redis.
+        """
+        if closes or settled:
             with translate_database_errors(list(closes)), self._engine.begin() as connection:
-                write_closes(connection, closes, state)
+                write_closes(connection, closes, months or {}, state, settled)
+
+    def touched_documents(
+        self, facts: TenantFacts, spans: Mapping[str, tuple[date, date]]
+    ) -> dict[tuple[str, str], tuple[str, ...]]:
+        """References of the tenant's documents that were written since its day began, by month and number.
+
+        spans: by month, its first and last day.
+        """
+        with translate_database_errors([facts.tenant.tenant_id]), self._engine.begin() as connection:
+            return touched_documents(connection, facts.tenant, facts.clock, spans, self._known_missing())
 
     def pending(self, tenant_ids: Sequence[str]) -> dict[str, list[int]]:
         """Ids of the pending changes of these tenants; see workers/capture/changes.py."""
-        with translate_database_errors(), self._autocommit() as connection:
+        with translate_database_errors(), autocommit(self._engine) as connection:
             return changes.pending(connection, tenant_ids)
 
-    def settle(self, settled: Sequence[int]) -> None:
-        """Forget these changes: a snapshot that has seen them is in Redis."""
-        with translate_database_errors(), self._autocommit() as connection:
-            changes.settle(connection, settled)
+    def give_up(self, pending: Sequence[int]) -> None:
+        """Forget these changes, though no snapshot has seen them: their tenant cannot be computed. The days of the past that
+        they touched are made anew once that is possible."""
+        with translate_database_errors(), self._engine.begin() as connection:
+            doubt(connection, pending)
+        with translate_database_errors(), autocommit(self._engine) as connection:
+            changes.settle(connection, pending)
 
     def make_due(self, tenant_ids: Sequence[str]) -> None:
         """Have these tenants computed again soon."""
-        with translate_database_errors(), self._autocommit() as connection:
+        with translate_database_errors(), autocommit(self._engine) as connection:
             changes.make_due(connection, tenant_ids)
 
     def oldest_change(self) -> int | None:
         """Id of the pending change that has waited longest; None while nothing waits."""
-        with translate_database_errors(), self._autocommit() as connection:
+        with translate_database_errors(), autocommit(self._engine) as connection:
             return changes.oldest(connection)
 
     def ping(self) -> float:
@@ -179,46 +286,80 @@ class Source:
             connection.execute(text("SELECT 1")).one()
             return (time.monotonic() - asked_at) * 1000
 
+    def require_readable(self) -> None:
+        """Raise SourceUnavailable when a relation is gone, or may not be read whole; a lock on one says neither."""
+        try:
+            with translate_database_errors(), self._engine.begin() as connection:
+                connection.execute(_LOCK_TIMEOUT)
+                connection.execute(_ALL_RELATIONS)
+        except InvalidData as error:
+            raise SourceUnavailable(error.reason) from error
+        except exc.ProgrammingError as error:
+            raise SourceUnavailable(str(error.orig).partition("\n")[0]) from error
+        except SourceUnavailable as error:
+            cause = error.__cause__
+            if not isinstance(
+                getattr(cause, "orig", None), psycopg.errors.LockNotAvailable | psycopg.errors.QueryCanceled
+            ):
+                raise
+
     def ahead_ms(self) -> int:
         """By how much the database's clock is ahead of this machine's, in milliseconds."""
         with translate_database_errors(), self._engine.begin() as connection:
             now: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
             return round((now.timestamp() - time.time()) * 1000)
 
-    @contextmanager
-    def _autocommit(self) -> Iterator[psycopg.Connection]:
-        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            driver = connection.connection.driver_connection
-            assert isinstance(driver, psycopg.Connection)  # noqa: S101 (for the type checker: the engine's driver)
-            yield driver
 
-
-def _facts(
-    batch: Batch,
-    have_documents: Mapping[str, bool],
-    alerts: Mapping[str, tuple[KnownAlert, ...]],
-    default_thresholds: AlertThresholds,
-) -> dict[str, TenantFacts]:
-    batch = with_links(batch)
-    groups: defaultdict[str, Groups] = defaultdict(dict)
-    for query, families in FAMILIES:
-        concerns = CONCERNS.get(query)
-        concerned = batch if concerns is None else batch.of(partial(concerns, batch))
-        if concerned.tenants:
-            for family, by_tenant in concerned.groups(query, families).items():
-                groups[family] |= by_tenant
-    activity = batch.groups(ACTIVITY, {"activity": ClientActivity})["activity"]
-    thresholds = read_thresholds(batch, default_thresholds)
+def _facts(batch: Batch, past: Mapping[str, Kept], default_thresholds: AlertThresholds) -> dict[str, TenantFacts]:
+    on_cash = any(tenant.basis == "cash" for tenant in batch.tenants.values())
+    found = batch.groups(FACTS if on_cash else ACCRUAL_FACTS)
+    books = {tenant_id: families.pop("books")[0] for tenant_id, families in found.items()}
+    followed = batch.of(lambda tenant_id: books[tenant_id].links_followed)
+    if followed.tenants:
+        for tenant_id, balances in followed.groups(FOLLOWED_BALANCES).items():
+            found[tenant_id] |= balances
+    rebuilt = rebuilt_closes(
+        batch.of(lambda tenant_id: is_first_day(found[tenant_id].get("closes", ()), batch.clocks[tenant_id].today)),
+        links_followed=lambda tenant_id: books[tenant_id].links_followed,
+    )
+    for tenant_id, kept in past.items():
+        found[tenant_id] |= {"kept": kept.totals}
     return {
-        tenant_id: TenantFacts(
-            tenant=tenant,
-            clock=batch.clocks[tenant_id],
-            activity=activity.get(tenant_id, [ClientActivity()])[0],
-            links_known=tenant_id not in batch.links_unknown,
-            has_documents=have_documents[tenant_id],
-            thresholds=thresholds[tenant_id],
-            alerts=alerts.get(tenant_id, ()),
-            **{family: tuple(by_tenant.get(tenant_id, ())) for family, by_tenant in groups.items()},
+        tenant_id: _of_tenant(
+            tenant,
+            batch.clocks[tenant_id],
+            books[tenant_id],
+            found[tenant_id],
+            default_thresholds,
+            past[tenant_id].as_of if tenant_id in past else None,
+            rebuilt.get(tenant_id),
         )
         for tenant_id, tenant in batch.tenants.items()
     }
+
+
+def _of_tenant(
+    tenant: Tenant,
+    clock: Clock,
+    books: Books,
+    families: dict[str, tuple[Any, ...]],
+    thresholds: AlertThresholds,
+    kept_as_of: datetime | None,
+    rebuilt: RebuiltClose | None,
+) -> TenantFacts:
+    own_thresholds = families.pop("thresholds", ())
+    activity = families.pop("activity", (NO_ACTIVITY,))
+    shown = families.pop("shown_months", (None,))
+    return TenantFacts(
+        tenant=tenant,
+        clock=clock,
+        activity=activity[0],
+        shown_months=shown[0],
+        touched={},
+        links_known=books.links_known,
+        has_documents=books.has_documents,
+        thresholds=with_own(thresholds, own_thresholds),
+        kept_as_of=kept_as_of,
+        rebuilt=rebuilt,
+        **families,
+    )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from shared.store import SourceState
 
@@ -20,24 +21,29 @@ from shared.store import SourceState
 # its write-ahead log. statement_timestamp() was read before the snapshot was taken: nothing committed by then is missed.
 #
 # Compiling a plan to machine code costs more than any of these statements takes, so it is off for the transaction.
-STATE = text("""
+STATE = """
     SELECT (SELECT system_identifier FROM pg_control_system())::text || '/' ||
            CASE WHEN pg_is_in_recovery() THEN (SELECT timeline_id FROM pg_control_checkpoint())
-                ELSE ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::integer END,
-           pg_snapshot_xmax(seen)::text::bigint - (SELECT count(*) FROM pg_snapshot_xip(seen)),
-           statement_timestamp(),
-           set_config('jit', 'off', true)
+                ELSE ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::integer END AS lineage,
+           pg_snapshot_xmax(seen)::text::bigint - (SELECT count(*) FROM pg_snapshot_xip(seen)) AS state,
+           statement_timestamp() AS read_at,
+           set_config('jit', 'off', true) AS jit
     FROM pg_current_snapshot() AS seen
-""")
+"""
+_STATE = text(STATE)
 
 
-def read_state(connection: Connection, now: datetime | None) -> tuple[SourceState, datetime]:
-    """The state that this REPEATABLE READ transaction sees from its first statement on, and the moment it stands for.
+def read_state(connection: Connection) -> tuple[SourceState, datetime]:
+    """The state that this REPEATABLE READ transaction sees from its first statement on, and the moment it stands for."""
+    return state_of(connection.execute(_STATE).one(), None)
+
+
+def state_of(row: Row[Any], now: datetime | None) -> tuple[SourceState, datetime]:
+    """The state in a row with the columns of STATE, and the moment it stands for.
 
     The moment is `now` when given, else the database's clock; in milliseconds, as the snapshot tells it, so that whoever
     computes it again at its `as_of` gets the same.
     """
-    lineage, state, read_at, _ = connection.execute(STATE).one()
-    moment: datetime = (now or read_at).astimezone(UTC)
+    moment: datetime = (now or row.read_at).astimezone(UTC)
     moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-    return SourceState(lineage=lineage, state=state, as_of_ms=int(moment.timestamp() * 1000)), moment
+    return SourceState(lineage=row.lineage, state=row.state, as_of_ms=int(moment.timestamp() * 1000)), moment

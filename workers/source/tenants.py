@@ -2,100 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row, TextClause, text
 
 from shared.currency import is_known
 from shared.snapshot import Basis, DataIssue
+from shared.store import SourceState
 from workers.facts import Tenant
-from workers.source.batch import Batch, Statement, refuse_nonsense, statement
+from workers.periods.behind import BEHIND, CHANGED, needed
+from workers.source.batch import refuse_nonsense
 from workers.source.clock import zone
-from workers.source.columns import Missing
+from workers.source.columns import Missing, with_nulls
 from workers.source.conversion import with_conversions
+from workers.source.state import STATE, state_of
 
 # Which tenants are there?
 ALL_TENANTS = text("SELECT tenant_id FROM dashboard.tenant WHERE tenant_id IS NOT NULL ORDER BY tenant_id")
 
-# How does each of these tenants do business, and has it any document at all? (Of any date: it found its first row.)
-TENANTS = Statement(
-    with_conversions("""
-    SELECT t.tenant_id, t.name, t.timezone, t.base_currency::text, t.basis, t.fiscal_year_start_month,
-           round(t.cash_balance, {minor t.base_currency}) AS cash_balance, t.cash_balance_on,
-           EXISTS (SELECT FROM dashboard.invoice i WHERE i.tenant_id = t.tenant_id AND i.status = 'posted' OFFSET 0)
-           OR EXISTS (SELECT FROM dashboard.payment p WHERE p.tenant_id = t.tenant_id AND p.status = 'succeeded' OFFSET 0)
-           OR EXISTS (SELECT FROM dashboard.expense e WHERE e.tenant_id = t.tenant_id AND e.status = 'posted' OFFSET 0)
-           OR EXISTS (SELECT FROM dashboard.quote q
-                      WHERE q.tenant_id = t.tenant_id AND q.status NOT IN ('draft', 'void') OFFSET 0) AS has_documents
-    FROM dashboard.tenant AS t
-    WHERE t.tenant_id = ANY(:tenant_ids)
-""")
+# In which state is the database, how does each of these tenants do business, which of its changes are pending, how often did
+# its alerts change, which transaction made the totals of its past, and are they behind? What is pending in a state is in the
+# facts of that state: it may be settled once they are published, but a change of a past day only after the totals of that
+# day are mended, see workers/periods.
+OPENING = with_conversions(
+    """
+    SELECT state.*, wanted.tenant_id AS wanted_id, t.tenant_id, t.name, t.timezone, t.base_currency::text, t.basis,
+           t.fiscal_year_start_month, round(t.cash_balance, {minor t.base_currency}) AS cash_balance, t.cash_balance_on,
+           ARRAY(
+               SELECT id FROM dashboard.change own
+               WHERE own.tenant_id = wanted.tenant_id
+                   AND (t.tenant_id IS NULL
+                        OR own.oldest_day > b.kept_through
+                            AND (t.basis IS DISTINCT FROM 'cash' OR own.document_ids IS NULL))
+           ) AS pending,
+           (SELECT revision FROM dashboard.alert_board a WHERE a.tenant_id = wanted.tenant_id) AS revision,
+           b.xmin::text AS past, t.tenant_id IS NOT NULL AND {behind} AS behind
+    FROM ({state} OFFSET 0) state
+    LEFT JOIN unnest(CAST(:tenant_ids AS text[])) AS wanted (tenant_id) ON true
+    LEFT JOIN (
+        SELECT * FROM dashboard.tenant AS tenant WHERE tenant_id = ANY(CAST(:tenant_ids AS text[])) OFFSET 0
+    ) t ON t.tenant_id = wanted.tenant_id
+    LEFT JOIN dashboard.day_book b ON b.tenant_id = t.tenant_id
+    LEFT JOIN {changed} c ON true
+""".replace("{state}", STATE)
+    .replace("{behind}", BEHIND)
+    .replace("{changed}", CHANGED)
 )
-
-# Of which tenants can nobody say which money paid for what (`unknown`)? Balances are kept, there is money, and nothing says
-# where it went: neither an allocation nor what is unapplied. And which of the others leave it to us to find out what is open
-# and what is left over (`followed`)? Only where every `balance` and every `unapplied` is filled links need not be read.
-#
-# OFFSET 0 keeps the planner from reading all tenants' rows into a hash table instead of looking for one row.
-LINKS = statement("""
-    SELECT a.tenant_id, said.nothing AS unknown,
-           NOT said.nothing AND (
-               EXISTS (SELECT FROM dashboard.payment AS payment
-                       WHERE tenant_id = a.tenant_id AND status = 'succeeded' AND unapplied IS NULL
-                           AND (unapplied IS NULL OR unapplied > 0) OFFSET 0)
-               OR EXISTS (SELECT FROM dashboard.invoice AS invoice
-                          WHERE tenant_id = a.tenant_id AND status = 'posted' AND kind = 'invoice' AND balance IS NULL
-                              AND (balance IS NULL OR balance > 0) OFFSET 0)
-               OR EXISTS (SELECT FROM dashboard.invoice AS note
-                          WHERE tenant_id = a.tenant_id AND status = 'posted' AND kind = 'credit_note' AND balance IS NULL
-                              AND (balance IS NULL OR balance > 0) OFFSET 0)
-           ) AS followed
-    FROM asked a
-    CROSS JOIN LATERAL (
-        SELECT NOT EXISTS (SELECT FROM dashboard.allocation l WHERE l.tenant_id = a.tenant_id OFFSET 0)
-            AND (EXISTS (SELECT FROM dashboard.payment AS p
-                         WHERE p.tenant_id = a.tenant_id AND p.status = 'succeeded' AND p.paid_on <= a.today OFFSET 0)
-                 OR EXISTS (SELECT FROM dashboard.invoice AS n
-                            WHERE n.tenant_id = a.tenant_id AND n.status = 'posted' AND n.kind = 'credit_note' OFFSET 0))
-            AND EXISTS (SELECT FROM dashboard.invoice AS i
-                        WHERE i.tenant_id = a.tenant_id AND i.status = 'posted' AND i.balance IS NOT NULL OFFSET 0)
-            AND NOT EXISTS (SELECT FROM dashboard.payment AS p
-                            WHERE p.tenant_id = a.tenant_id AND p.unapplied IS NOT NULL OFFSET 0) AS nothing
-        OFFSET 0
-    ) said
-""")
 
 NO_CURRENCY = "XXX"
 _LONGEST_DETAIL = 60
 
 
-def read_tenants(
-    connection: Connection, tenant_ids: Sequence[str], missing: Missing
-) -> tuple[dict[str, Tenant], dict[str, bool]]:
-    """Those of the tenants that exist, in the order asked, and whether each has documents.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """What a transaction begins with. tenants: those that exist, in the order asked; board_revisions: how often the alerts
+    of each changed; pending: ids of the changes that this state has seen, also of tenants that do not exist. pasts: of each
+    tenant that has totals of past days, which they are; see workers/periods/load.py. behind: whether some tenant's have to be
+    mended before they can be told."""
 
-    Raises InvalidData for a cash balance that is no number.
-    """
-    asked = {"tenant_ids": list(tenant_ids)}
-    rows = {row.tenant_id: row for row in connection.execute(TENANTS.reading(missing), asked)}
-    tenants = {tenant_id: _tenant(row) for tenant_id in tenant_ids if (row := rows.get(tenant_id))}
-    return tenants, {tenant_id: row.has_documents for tenant_id, row in rows.items()}
+    state: SourceState
+    moment: datetime
+    tenants: Mapping[str, Tenant]
+    board_revisions: dict[str, int]
+    pending: tuple[int, ...]
+    pasts: Mapping[str, str]
+    behind: bool
 
 
-def with_links(batch: Batch) -> Batch:
-    """The batch with what is known of its tenants' links."""
-    rows = batch.execute(LINKS).all()
-    return replace(
-        batch,
-        links_unknown=frozenset(row.tenant_id for row in rows if row.unknown),
-        links_followed=frozenset(row.tenant_id for row in rows if row.followed),
+def read_opening(connection: Connection, tenant_ids: Sequence[str], missing: Missing, now: datetime | None) -> Opening:
+    """The first look of a REPEATABLE READ transaction. Raises InvalidData for a cash balance that is no number."""
+    rows = connection.execute(opening(missing), {"tenant_ids": list(tenant_ids), "needed": needed(now)}).all()
+    found = {row.wanted_id: row for row in rows}
+    state, moment = state_of(rows[0], now)
+    tenants = {tenant_id: _tenant(row) for tenant_id in tenant_ids if (row := found[tenant_id]).tenant_id is not None}
+    return Opening(
+        state=state,
+        moment=moment,
+        tenants=tenants,
+        board_revisions={tenant_id: found[tenant_id].revision or 0 for tenant_id in tenants},
+        pending=tuple(change for row in rows for change in row.pending),
+        behind=any(row.behind for row in rows),
+        pasts={t: f"{state.lineage} {past}" for t in tenants if (past := found[t].past) is not None},
     )
 
 
+@lru_cache
+def opening(missing: Missing) -> TextClause:
+    """The statement that a load begins with."""
+    return text(with_nulls(OPENING, missing))
+
+
 def _tenant(row: Row[Any]) -> Tenant:
-    refuse_nonsense(row.tenant_id, [row.cash_balance])
+    refuse_nonsense(row.tenant_id, row.cash_balance)
     timezone: str | None = row.timezone
     currency: str | None = row.base_currency
     basis: str | None = row.basis
@@ -116,7 +118,7 @@ def _tenant(row: Row[Any]) -> Tenant:
         timezone=timezone if timezone and zone(timezone) else "UTC",
         base_currency=currency or NO_CURRENCY,
         basis=on,
-        fiscal_year_start_month=row.fiscal_year_start_month or 1,
+        fiscal_year_start_month=month if (month := row.fiscal_year_start_month) in range(1, 13) else 1,
         cash_balance=row.cash_balance,
         cash_balance_on=row.cash_balance_on,
         issues=tuple(issues),

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from shared.snapshot import DataIssue
 from shared.thresholds import AlertThresholds
@@ -252,7 +252,7 @@ def test_a_single_large_overdue_invoice_is_told_at_todays_rate(limit: str, fires
 def test_open_quotes_that_expire_soon_are_told(days: str, message: str) -> None:
     expiring = {0: 1, 1: 2, 7: 1, 8: 5}
     quotes = [
-        replace(quote("open", documents=count), expires_on=TODAY + timedelta(days=in_days))
+        structs.replace(quote("open", documents=count), expires_on=TODAY + timedelta(days=in_days))
         for in_days, count in expiring.items()
     ]
     given = facts(closes=KNOWN, quotes=(*quotes, quote("open"), quote("won")))
@@ -288,7 +288,7 @@ def test_rules_without_a_threshold_are_off() -> None:
         closes=KNOWN,
         open_invoices=(open_invoice("9999999", bucket="90+"),),
         payments=(payment(TODAY, "-9999999", kind="refund"),),
-        quotes=(replace(quote("open"), expires_on=TODAY),),
+        quotes=(structs.replace(quote("open"), expires_on=TODAY),),
         invoices=(invoice(TODAY, "9999999"), invoice(YESTERDAY, "9999999999")),
     )
     assert alerts_of(given) == ()
@@ -317,7 +317,7 @@ def test_a_recovered_computation_is_news_for_an_hour(cleared_at: datetime | None
 
 def test_an_alert_that_is_known_keeps_the_moment_it_was_raised() -> None:
     (first,) = alerts_of(facts(closes=KNOWN, expenses=LOSS, at=clock(hour=9)))
-    known = replace(failure(), alert_id=first.id, rule="profit_floor", raised_at=clock(hour=9).as_of)
+    known = structs.replace(failure(), alert_id=first.id, rule="profit_floor", raised_at=clock(hour=9).as_of)
     (later,) = alerts_of(facts(closes=KNOWN, expenses=LOSS, at=clock(hour=22), alerts=(known,)))
     assert (later.id, later.timestamp) == (first.id, first.timestamp)
 

@@ -265,7 +265,7 @@ def numbers(part: Any, key: str = "", currency: str | None = None) -> Iterator[t
     if isinstance(part, dict):
         beside = part.get("currency") if "name" not in part and "user_id" not in part else None
         for name, value in part.items():
-            yield from numbers(value, name, beside)
+            yield from numbers(value, key if key == "change_percent" else name, beside)
     elif isinstance(part, list):
         for value in part:
             yield from numbers(value, key, currency)

@@ -13,7 +13,7 @@ def _update(version: Version) -> Update:
 
 
 def _joined(audience: Audience) -> Mailbox:
-    mailbox = Mailbox("a", request=lambda _: None, close=audience.mailboxes.discard)
+    mailbox = Mailbox("a", None, request=lambda _: None, close=audience.mailboxes.discard)
     audience.mailboxes.add(mailbox)
     return mailbox
 

@@ -17,7 +17,7 @@ from shared.settings import JwtSettings, Settings
 from tests.servers import PROJECT
 from tests.tokens import SECRET
 from web.alerts import messages as alert_messages
-from web.apidocs.asyncapi import asyncapi_document
+from web.apidocs.asyncapi import Server, asyncapi_document
 from web.apidocs.openapi import openapi_document, path_of, routes
 from web.apidocs.operations import operations
 from web.app import create_app
@@ -42,7 +42,7 @@ def openapi(app: Flask) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def asyncapi() -> dict[str, Any]:
-    return asyncapi_document(SETTINGS.intervals, host="127.0.0.1:8000", is_secure=False)
+    return asyncapi_document(SETTINGS.intervals, Server(host="127.0.0.1:8000"))
 
 
 def refs(part: Any) -> set[str]:

@@ -80,7 +80,7 @@ def issuer() -> Iterator[Issuer]:
 
 
 def checker(issuer: Issuer) -> Tokens:
-    return Tokens(Flask("test"), JwtSettings(jwks_url=issuer.url, algorithms=ASYMMETRIC))
+    return Tokens(Flask("test"), JwtSettings(jwks_url=issuer.url, algorithms=ASYMMETRIC), {})
 
 
 def test_a_published_key_is_fetched_once(issuer: Issuer) -> None:

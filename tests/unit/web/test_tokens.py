@@ -25,7 +25,7 @@ HUGE = 10**400
 
 
 def tokens(**settings: Any) -> Tokens:
-    return Tokens(Flask("test"), JwtSettings(**({"secret_key": SECRET} | settings)))
+    return Tokens(Flask("test"), JwtSettings(**({"secret_key": SECRET} | settings)), {})
 
 
 def part(value: object) -> str:

@@ -1,5 +1,6 @@
 /** One channel of the AsyncAPI document: its messages, its close codes, and a connection to try it with. */
-import { h, patch } from "/static/dom.js";
+import { h, patch } from "../static/dom.js";
+import { BASE } from "./base.js";
 import { inline, prose } from "./prose.js";
 import { fields, resolve } from "./schema.js";
 
@@ -114,14 +115,14 @@ function closeCodes(codes) {
 
 /** Opens it as any page would: with the cookie, or with a ticket when there is a token. */
 async function open(channel, state, credential, say, ended) {
-  const path = channel.address.replace("{user_id}", encodeURIComponent(state.userId));
+  const path = BASE + channel.address.replace("{user_id}", encodeURIComponent(state.userId));
   const address = new URL(path, location.origin);
   if (credential.token) address.searchParams.set("ticket", await ticket(path, credential.token));
   return channel.bindings?.ws ? socket(address, say, ended) : stream(address, say, ended);
 }
 
 async function ticket(path, token) {
-  const response = await fetch("/api/dashboard/tickets/", {
+  const response = await fetch(`${BASE}/api/dashboard/tickets/`, {
     method: "POST",
     headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
     body: JSON.stringify({ path }),

@@ -1,5 +1,6 @@
 /** The API page: reads both documents, shows them, and lets every operation and channel be tried. */
-import { h, patch } from "/static/dom.js";
+import { h, patch } from "../static/dom.js";
+import { BASE } from "./base.js";
 import { channelSection } from "./channel.js";
 import { operationSection } from "./operation.js";
 import { prose } from "./prose.js";
@@ -23,7 +24,7 @@ async function load() {
 }
 
 async function document_(address) {
-  const response = await fetch(address);
+  const response = await fetch(BASE + address);
   if (!response.ok) throw new Error(`${address} answered ${response.status}`);
   return response.json();
 }

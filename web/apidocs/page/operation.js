@@ -1,5 +1,6 @@
 /** One operation of the OpenAPI document: what it takes, what it answers, and a form that sends it. */
-import { h, patch } from "/static/dom.js";
+import { h, patch } from "../static/dom.js";
+import { BASE } from "./base.js";
 import { inline, prose } from "./prose.js";
 import { fields, limits, resolve } from "./schema.js";
 
@@ -124,7 +125,7 @@ async function send(operation, state, credential, render) {
   };
   render();
   try {
-    const response = await fetch(address(operation, state.values), options(operation, state, credential, abort.signal));
+    const response = await fetch(BASE + address(operation, state.values), options(operation, state, credential, abort.signal));
     tell({ status: response.status, headers: [...response.headers].map(([name, value]) => `${name}: ${value}`) });
     await read(response, tell);
   } catch (error) {
@@ -189,13 +190,13 @@ function curl(operation, state) {
   const headers = headersOf(operation, state.values, "$TOKEN").map(([name, value]) => ` -H "${name}: ${value.replaceAll('"', '\\"')}"`);
   const method = operation.method === "GET" ? "" : ` -X ${operation.method}`;
   const data = operation.requestBody ? ` -d '${state.body}'` : "";
-  return `curl${method}${headers.join("")}${data} "${location.origin}${address(operation, state.values)}"`;
+  return `curl${method}${headers.join("")}${data} "${location.origin}${BASE}${address(operation, state.values)}"`;
 }
 
 function exampleBody({ requestBody }, openapi) {
   const schema = resolve(requestBody?.content["application/json"].schema, openapi);
   if (!schema) return "";
   const names = schema.required?.length ? schema.required : Object.keys(schema.properties ?? {}).slice(0, 1);
-  const value = (name) => (name === "path" ? "/api/dashboard/streaming/aggregate/" : schema.properties[name].type === "integer" ? 60 : "");
+  const value = (name) => (name === "path" ? BASE + "/api/dashboard/streaming/aggregate/" : schema.properties[name].type === "integer" ? 60 : "");
   return JSON.stringify(Object.fromEntries(names.map((name) => [name, value(name)])));
 }

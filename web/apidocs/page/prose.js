@@ -1,5 +1,5 @@
 /** The little Markdown that descriptions use: paragraphs, `code` and [links](/to/here). */
-import { h } from "/static/dom.js";
+import { h } from "../static/dom.js";
 
 const MARKS = /`([^`]+)`|\[([^\]]+)\]\((\/[^)\s]*)\)/g;
 

@@ -1,5 +1,5 @@
 /** JSON Schema as a table of fields; what a field refers to opens in place. */
-import { h } from "/static/dom.js";
+import { h } from "../static/dom.js";
 import { inline } from "./prose.js";
 
 /** What `{"$ref": "#/…"}` points at in the document; anything else as it is. */

@@ -1,58 +1,84 @@
 /** The dashboard page: what is known, what a person can do, and when to draw. */
-/** @import { Overview, Snapshot, Status, StoredAlert } from "./client.js" */
-import { openAlerts } from "./alerts.js";
+/** @import { Snapshot } from "./client.js" */
+import { alertText } from "./alert_text.js";
+import { attention, openAlerts } from "./alerts.js";
+import { announcementsOf, dismissAnnouncement, keepAnnouncement } from "./announcements.js";
+import { Aside } from "./aside.js";
 import { connect } from "./client.js";
+import "./chart.js";
+import { Documents, shortLists } from "./documents.js";
 import { patch } from "./dom.js";
 import { tokenFromHost } from "./embed.js";
 import { makeFormat } from "./format.js";
-import { showAge, showBell, showState, stateWords } from "./header.js";
+import { offerDocuments } from "./figure.js";
+import { buttons, help } from "./frame.js";
+import { age, bell, state, stateWords } from "./header.js";
 import * as keys from "./keys.js";
-import { dashboard, trouble } from "./view.js";
+import { coalesced } from "./loads.js";
+import { FIRST_CHOICE } from "./period.js";
+import { placePopovers } from "./popovers.js";
+import { questionOf, receipt } from "./receipt.js";
+import { Toast } from "./toast.js";
+import { trouble } from "./trouble.js";
+import { dashboard } from "./view.js";
+import { loadWords } from "./words.js";
 
-/** A busy tenant has many versions a second; the long form need not follow each. */
+/** A busy tenant has many versions a second; the long form need not follow each, and lists of documents still less. */
 const OVERVIEW_EVERY_MS = 2_000;
 const OVERVIEW_AGAIN_MS = 5_000;
 const ALERTS_EVERY_MS = 1_000;
+const LISTS_EVERY_MS = 30_000;
 const FLASH_MS = 1_600;
+/** The page is drawn once its parts are there, so that nothing jumps; after this long, with those that are. */
+const WHOLE_WITHIN_MS = 1_500;
 
 /** @type {(id: string) => any} Elements of index.html, which are always there. */
 const find = (id) => document.getElementById(id);
 const setting = (name) => /** @type {HTMLMetaElement | null} */ (document.querySelector(`meta[name="daybook-${name}"]`))?.content ?? "";
+const words = (text) => text.split(" ").filter(Boolean);
 
-/**
- * @type {{ snapshot: Snapshot | null, overview: Overview | null, stored: StoredAlert[] | null, status: Status | null,
- *   format: any, changed: Set<string>, actions: any }}
- */
-const known = { snapshot: null, overview: null, stored: null, status: null, format: null, changed: new Set(), actions: null };
+/** What is known before the first snapshot is less than `Known` says; nothing is drawn from it then. @type {any} */
+const known = {
+  snapshot: null, overview: null, stored: null, status: null, format: null, t: null, changed: new Set(), actions: null,
+  lists: { due: undefined, incoming: undefined }, announcements: [],
+  chosenPeriod: new URLSearchParams(location.search).get("period") ?? keys.read("daybook.period") ?? FIRST_CHOICE,
+  signInHref: setting("sign-in"), documentHref: ({ kind, id, url }) => url ?? filled(setting("document"), { kind, id }),
+};
+const hasReceipts = setting("receipts") === "yes";
+offerDocuments(hasReceipts);
+const toast = new Toast(find("toast"));
+const aside = new Aside(toast, draw, complain);
 const client = connect({
-  getToken: tokenFromHost(setting("origins").split(" ").filter(Boolean)),
+  baseUrl: setting("base") || undefined,
+  getToken: tokenFromHost(words(setting("origins"))),
   onSnapshot: (snapshot) => {
-    const before = new Map(known.snapshot?.metrics.map((metric) => [metric.name, metric.value]));
-    flash(snapshot.metrics.filter(({ name, value }) => before.has(name) && before.get(name) !== value).map(({ name }) => name));
+    const before = new Map(known.snapshot?.metrics?.map((metric) => [metric.name, metric.value]));
+    flash((snapshot.metrics ?? []).filter(({ name, value }) => before.has(name) && before.get(name) !== value).map(({ name }) => name));
     take(snapshot);
-    loadOverview();
-    loadAlerts();
+    loadAll();
   },
   onRefresh: take,
   onStatus: (status) => {
     const cameBack = status.state === "live" && known.status?.state !== "live";
     known.status = status;
-    if (cameBack && known.snapshot) {
-      loadOverview();
-      loadAlerts();
-    }
+    if (cameBack && known.snapshot) loadAll();
     draw();
   },
   onAlert: (message) => {
-    if (message.type === "alert.new" && !message.replay) announce(`${message.alert.level}: ${message.alert.message}`);
-    if (message.type === "notification.new") toast(message.message);
-    else loadAlerts();
+    if (message.type === "notification.new") return keep(message);
+    if (message.type === "alert.new" && !message.replay && known.t && known.format) announce(`${known.t(`level.${message.alert.level}`)}: ${alertText(message.alert, known)}`);
+    loadAlerts();
   },
 });
+const documents = new Documents((number, query) => client.receipt(number, query), draw);
 
 function take(snapshot) {
   const { currency, timezone, user_id: tenant } = known.snapshot ?? /** @type {Partial<Snapshot>} */ ({});
-  if (tenant !== snapshot.user_id) known.overview = known.stored = null;
+  if (tenant !== snapshot.user_id) {
+    Object.assign(known, { overview: null, stored: null, lists: { due: undefined, incoming: undefined } });
+    known.announcements = announcementsOf(snapshot.user_id);
+    setTimeout(settle, WHOLE_WITHIN_MS);
+  }
   if (currency !== snapshot.currency || timezone !== snapshot.timezone) known.format = makeFormat(snapshot, navigator.languages);
   known.snapshot = snapshot;
   draw();
@@ -64,21 +90,19 @@ function flash(names) {
   else draw();
 }
 
-/** Runs `load` now, and once more afterwards if it was asked for meanwhile; at most every `everyMs`. */
-function coalesced(load, everyMs) {
-  let running = false;
-  let again = false;
-  return async function run() {
-    again = true;
-    if (running) return;
-    running = true;
-    while (again) {
-      again = false;
-      await load();
-      await new Promise((resolve) => setTimeout(resolve, everyMs));
-    }
-    running = false;
-  };
+let whole = false;
+function settle() {
+  if (whole) return;
+  whole = true;
+  followAddress();
+  draw();
+}
+
+async function loadAll() {
+  await Promise.allSettled([loadOverview(), loadAlerts()]);
+  settle();
+  loadLists();
+  documents.refresh();
 }
 
 const loadOverview = coalesced(async () => {
@@ -107,46 +131,84 @@ const loadAlerts = coalesced(async () => {
   draw();
 }, ALERTS_EVERY_MS);
 
+let listsMissed = false;
+const loadLists = coalesced(async () => {
+  const { local_date: today, state: filled } = /** @type {Snapshot} */ (known.snapshot);
+  // A worker makes them: not for a page that nobody sees.
+  listsMissed = document.visibilityState !== "visible";
+  if (!hasReceipts) {
+    known.lists = { due: null, incoming: null };
+    return draw();
+  }
+  if (filled === "no_data" || listsMissed) return;
+  known.lists = await shortLists((number, query) => client.receipt(number, query), today, known.lists);
+  draw();
+}, LISTS_EVERY_MS);
+
 known.actions = {
   retry: () => client.retry(),
-  copy: (text) => navigator.clipboard?.writeText(text).then(() => toast("Copied")),
-  acknowledge: (id) => command(client.acknowledge(id), id, "acknowledged"),
-  snooze: (id, minutes) => command(client.snooze(id, { minutes }), id, "snoozed"),
+  copy: (text) => navigator.clipboard?.writeText(text).then(() => toast.show(known.t("copied"))),
+  choosePeriod(name) {
+    known.chosenPeriod = name;
+    keys.write("daybook.period", name);
+    const address = new URL(location.href);
+    address.searchParams.set("period", name);
+    history.replaceState(null, "", address);
+    draw();
+  },
+  acknowledge: (ids) => aside.put(ids, "acknowledged", (id) => client.acknowledge(id), known.t),
+  snooze: (ids, minutes) => aside.put(ids, "snoozed", (id) => client.snooze(id, { minutes }), known.t),
+  dismiss(id) {
+    known.announcements = dismissAnnouncement(known.snapshot.user_id, id);
+    draw();
+  },
+  closeReceipt: () => find("receipt").close(),
+  moreDocuments: () => documents.more(),
+  csvHref: ({ number, narrowed }) => client.receiptAddress(number, narrowed),
+  csv: (event) => saveCsv(event),
+  recalculate, switchTheme, showHelp: () => find("help").showModal(), hideHelp: () => find("help").close(), enableKeys: keys.enable,
 };
 
-async function command(answer, id, state) {
-  try {
-    await answer;
-    known.stored = known.stored?.map((alert) => (alert.id === id ? { ...alert, state } : alert)) ?? null;
-    draw();
-  } catch (problem) {
-    complain(problem);
-  }
+/** An announcement is kept while the tab is open, to be read again. */
+function keep(message) {
+  known.announcements = keepAnnouncement(known.snapshot?.user_id, message);
+  toast.show(message.message);
+  draw();
 }
 
+let recalculating = false;
 async function recalculate() {
-  const button = find("recalculate");
-  if (button.getAttribute("aria-disabled") === "true") return;
-  button.setAttribute("aria-disabled", "true");
+  if (recalculating) return;
+  recalculating = true;
+  drawBar();
   try {
     const { status, refresh_results: results } = await client.recalculate();
-    toast(status === "queued" ? "Recalculation is queued" : results?.changed ? "Recalculated: there was something new" : "Recalculated: nothing has changed");
+    toast.show(known.t(status === "queued" ? "recalculated.queued" : results?.changed ? "recalculated.changed" : "recalculated.same"));
   } catch (problem) {
     complain(problem);
   }
-  button.removeAttribute("aria-disabled");
+  recalculating = false;
+  drawBar();
 }
 
-function complain(problem) {
-  const wait = problem.retryAfterS ? ` Try again in ${problem.retryAfterS} s.` : "";
-  toast(`${problem.detail || problem.title}${wait}${problem.requestId ? ` (request ${problem.requestId})` : ""}`);
+/** @param {any} problem */
+function complain({ retryAfterS, requestId, detail, title }) {
+  const parts = [detail || title, retryAfterS && known.t("again-in", { count: retryAfterS }), requestId && `(${known.t("request")} ${requestId})`];
+  toast.show(parts.filter(Boolean).join(" "));
 }
 
-let toastTimer;
-function toast(text) {
-  find("toast").textContent = text;
-  clearTimeout(toastTimer);
-  toastTimer = setTimeout(() => (find("toast").textContent = ""), 6_000);
+/** With a cookie the link downloads by itself; a token travels in a header, so the file is fetched and handed over. */
+async function saveCsv(event) {
+  if (!client.usesToken) return;
+  event.preventDefault();
+  const { number, narrowed } = documents.shown.question;
+  try {
+    const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(await client.receiptCsv(number, narrowed)), download: `${number}${narrowed.changes ? "-changes" : ""}.csv` });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  } catch (problem) {
+    complain(/** @type {any} */ (problem));
+  }
 }
 
 function announce(text) {
@@ -155,31 +217,60 @@ function announce(text) {
 
 let planned = false;
 function draw() {
-  if (planned) return;
+  if (planned || !known.t) return;
   planned = true;
   requestAnimationFrame(() => {
     planned = false;
     drawBar();
     drawPage();
+    drawReceipt();
   });
 }
 
 function drawBar() {
-  const { snapshot, status, format, stored } = known;
-  if (status) showState(find("state"), stateWords(delayed(status), snapshot, format));
-  showBell(find("bell"), openAlerts(snapshot, stored));
-  showAge(find("age"), snapshot, client.now(), format);
-  document.body.dataset.state = status?.state ?? "connecting";
+  const { snapshot, status, format, t } = known;
+  if (!t) return;
+  const stored = known.stored && aside.apply(known.stored);
+  const told = status ?? client.status;
+  patch(find("state"), state(/** @type {[string, string]} */ (stateWords(delayed(told), snapshot, known)), told.state === "signed-out" && known.signInHref));
+  const urgent = attention(openAlerts(snapshot, stored));
+  find("bell").hidden = urgent.length === 0;
+  find("bell").dataset.level = urgent.some(({ level, provisional }) => level === "critical" && !provisional) ? "critical" : "warning";
+  if (format) patch(find("bell"), bell(urgent, known));
+  if (format) patch(find("age"), age(snapshot, client.now(), known));
+  patch(find("buttons"), buttons({ theme: keys.theme(), busy: recalculating, t, actions: known.actions }));
+  document.body.dataset.state = told.state;
 }
 
 function drawPage() {
   const { snapshot, status } = known;
-  if (snapshot) {
+  if (snapshot && whole) {
     document.title = `${snapshot.name ?? snapshot.user_id} · Daybook`;
-    patch(find("page"), dashboard({ ...known, status: delayed(status ?? client.status) }));
-  } else if (status && status.state !== "connecting") {
+    patch(find("page"), dashboard({ ...known, stored: known.stored && aside.apply(known.stored), status: delayed(status ?? client.status) }));
+  } else if (!snapshot && status && status.state !== "connecting") {
     patch(find("page"), trouble(known));
   }
+}
+
+function drawReceipt() {
+  const dialog = find("receipt");
+  patch(dialog, receipt({ ...known, receipt: documents.shown }));
+  if (documents.shown && !dialog.open) dialog.showModal();
+  if (!documents.shown && dialog.open) dialog.close();
+}
+
+/** The address says which documents are open, so that they can be shared and Back closes them. */
+function followAddress() {
+  const question = hasReceipts && questionOf(location.hash);
+  if (!known.snapshot || !whole || !question) return documents.shown && documents.close();
+  // A link from one list to another is gone once it was followed.
+  if (documents.shown) find("receipt-title").focus();
+  return documents.open(question);
+}
+
+function leaveReceipt() {
+  if (questionOf(location.hash)) history.pushState(null, "", location.pathname + location.search);
+  if (documents.shown) documents.close();
 }
 
 /** The server says when it is stale; numbers older than two sweeps are delayed even if nobody said so. */
@@ -189,44 +280,32 @@ function delayed(status) {
   return { ...status, stale: true, reason: "late" };
 }
 
+function filled(template, { kind, id }) {
+  if (!template || !id) return null;
+  const address = template.replaceAll("{kind}", encodeURIComponent(kind)).replaceAll("{id}", encodeURIComponent(id));
+  return /^https?:$/.test(new URL(address, location.href).protocol) ? address : null;
+}
+
 function toggleTables() {
   const tables = [.../** @type {NodeListOf<HTMLDetailsElement>} */ (document.querySelectorAll("details.data"))];
   const open = tables.some((table) => !table.open);
   for (const table of tables) table.open = open;
 }
 
-function showTheme() {
-  const name = { system: "System theme", light: "Light theme", dark: "Dark theme" }[keys.theme()];
-  find("theme").title = name;
-  find("theme-name").textContent = name;
-}
-
 function switchTheme() {
   keys.nextTheme();
-  showTheme();
+  drawBar();
 }
 
-/** A popover stands under the button that opened it, inside the window. */
-function place(event) {
-  const popover = event.target;
-  if (event.newState !== "open" || !popover.matches?.(".why, .menu")) return;
-  const opener = /** @type {Element} */ (document.querySelector(`[popovertarget="${CSS.escape(popover.id)}"]`));
-  const button = opener.getBoundingClientRect();
-  const left = Math.min(Math.max(8, button.right - popover.offsetWidth), innerWidth - popover.offsetWidth - 8);
-  const below = button.bottom + 6 + popover.offsetHeight < innerHeight;
-  popover.style.left = `${left}px`;
-  popover.style.top = `${Math.max(8, below ? button.bottom + 6 : button.top - popover.offsetHeight - 6)}px`;
-}
-
-const help = find("help");
-find("recalculate").addEventListener("click", recalculate);
-find("theme").addEventListener("click", switchTheme);
-find("show-help").addEventListener("click", () => help.showModal());
-find("close-help").addEventListener("click", () => help.close());
-find("keys-on").checked = keys.enabled();
-find("keys-on").addEventListener("change", (event) => keys.enable(event.target.checked));
-document.addEventListener("toggle", place, true);
-keys.listen({ "?": () => help.showModal(), r: recalculate, t: toggleTables, d: switchTheme, a: () => find("alerts")?.focus() });
-showTheme();
+placePopovers(document);
+document.addEventListener("visibilitychange", () => listsMissed && loadLists());
+addEventListener("hashchange", followAddress);
+find("receipt").addEventListener("close", leaveReceipt);
+find("receipt").addEventListener("click", (event) => event.target === find("receipt") && find("receipt").close());
+keys.listen({ "?": known.actions.showHelp, r: recalculate, t: toggleTables, d: switchTheme, a: () => find("alerts")?.focus() });
+known.t = await loadWords(navigator.languages, words(setting("languages")), (language) => new URL(`./messages-${language}.json`, import.meta.url));
+document.documentElement.lang = known.t.language;
+patch(find("help"), help({ t: known.t, actions: known.actions, keysOn: keys.enabled() }));
+draw();
 // The age counts on by itself, while somebody looks.
 setInterval(() => document.visibilityState === "visible" && drawBar(), 1_000);

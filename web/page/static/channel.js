@@ -1,7 +1,9 @@
 /**
  * One WebSocket that stays open: reconnects with full jitter, notices sleep and silence, obeys the close codes (SPEC 7).
+ * Where sockets do not come through, what `prepare` gives instead is a stream.
  */
 import { ProblemError } from "./problem.js";
+import { readStream } from "./stream.js";
 
 const BASE_DELAY_MS = 500;
 const MAX_DELAY_MS = 30_000;
@@ -12,6 +14,11 @@ const WATCH_EVERY_MS = 5_000;
 /** Silence after which the server is asked, and how long it may take to answer. */
 const SILENCE_MS = 20_000;
 const ANSWER_WITHIN_MS = 5_000;
+
+/** So many sockets in a row that never opened, while HTTP was answered, were kept from it by something in between. */
+const BLOCKED_AFTER = 2;
+/** Whoever is served by a stream for so long tries a socket once more. */
+const SOCKET_AGAIN_MS = 600_000;
 
 /** What to do after a close: `floorMs` is waited in any case, `renew` asks for another token, `stop` ends it. */
 const CLOSES = new Map([
@@ -32,14 +39,18 @@ export class Channel {
   /** @type {WebSocket | null} */
   #socket = null;
   #closed = false;
+  #neverOpened = 0;
+  /** @type {(() => void) | null} */
+  #leave = null;
   /** @type {((atOnce: boolean) => void) | null} */
   #wake = null;
   /** @type {(() => void) | null} */
   #check = null;
 
   /**
-   * hooks.prepare({refused, renew}): resolves to the address to open; throws ProblemError when it must not be opened.
-   *   refused: the last attempt never opened (a browser hides why: ask over HTTP). renew: the token has run out.
+   * hooks.prepare({refused, renew, blocked}): resolves to the address to open; throws ProblemError when it must not be
+   *   opened. refused: the last attempt never opened (a browser hides why: ask over HTTP). renew: the token has run out.
+   *   blocked: sockets do not come through; an http address is read as a stream.
    * hooks.message(object), hooks.up(), hooks.down({problem, retryAt, code}), hooks.stopped(problem)
    */
   constructor(hooks) {
@@ -53,7 +64,7 @@ export class Channel {
     let why = { refused: true, renew: false };
     while (!this.#closed) {
       const startedAt = Date.now();
-      const end = await this.#session(why);
+      const end = await this.#session({ ...why, blocked: this.#neverOpened >= BLOCKED_AFTER });
       if (this.#closed) break;
       if (end.stop) {
         this.#hooks.stopped(end.problem);
@@ -85,6 +96,7 @@ export class Channel {
   close() {
     this.#closed = true;
     this.#socket?.close(1000);
+    this.#leave?.();
     this.#wake?.(true);
   }
 
@@ -95,7 +107,24 @@ export class Channel {
     } catch (error) {
       return afterProblem(error);
     }
-    return this.#closed ? { stop: true } : this.#converse(address);
+    if (this.#closed) return { stop: true };
+    return address.startsWith("http") ? this.#read(address) : this.#try(address);
+  }
+
+  /** A socket; HTTP has just been answered, so that one which never opens was kept from it. */
+  async #try(address) {
+    const end = await this.#converse(address);
+    this.#neverOpened = end.opened ? 0 : this.#neverOpened + 1;
+    return end;
+  }
+
+  async #read(address) {
+    const startedAt = Date.now();
+    const end = await readStream(address, this.#hooks, (leave) => (this.#leave = leave));
+    this.#leave = null;
+    if (!end.opened) this.#neverOpened = 0;
+    else if (Date.now() - startedAt > SOCKET_AGAIN_MS) this.#neverOpened = BLOCKED_AFTER - 1;
+    return end;
   }
 
   #converse(address) {

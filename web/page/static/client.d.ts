@@ -9,7 +9,7 @@
  */
 
 export interface Options {
-  /** Where Daybook is; default: the page's own origin. */
+  /** Where Daybook is, with its base path if it has one (such as /dash/); default: the page's own origin. */
   baseUrl?: string;
   /** The tenant; default: the one that the credential stands for. */
   userId?: string;
@@ -42,6 +42,14 @@ export interface Client {
   /** Opens the notifications socket too. */
   listenForAlerts(): void;
   overview(): Promise<Overview>;
+  /** One page of the documents behind a number. `query`: period or from and to; bucket, client_id, category, currency, page, changes. */
+  receipt(number: string, query?: Record<string, string>): Promise<Receipt>;
+  /** The address of all documents of a number as CSV: for a link, where the cookie is the credential. */
+  receiptAddress(number: string, query?: Record<string, string>): string;
+  /** All documents of a number as CSV, fetched with the token. */
+  receiptCsv(number: string, query?: Record<string, string>): Promise<Blob>;
+  /** Whether a token is the credential, rather than the cookie. */
+  readonly usesToken: boolean;
   recalculate(options?: { wait?: boolean; idempotencyKey?: string }): Promise<Recalculation>;
   alerts(): Promise<{ alerts: StoredAlert[]; next: string | null }>;
   acknowledge(alertId: string): Promise<{ success: boolean; alert_id: string }>;
@@ -92,6 +100,7 @@ export interface Metric {
   name: string;
   value: number | null;
   previous: number | null;
+  rebuilt?: boolean;
   change: number | null;
   change_percent: number | null;
   trend: Trend;
@@ -116,6 +125,9 @@ export interface Alert {
   action_required: boolean;
   timestamp: string;
   provisional?: boolean;
+  /** By which rule it was raised and with which values, for a text in another language than that of `message`. */
+  rule?: string;
+  params?: Record<string, unknown>;
 }
 
 export interface StoredAlert extends Alert {
@@ -160,13 +172,80 @@ export interface Snapshot extends Envelope {
   /** currency, since: of `missing_rate`, which one and the first day for which a rate was looked for. */
   data_issues: { code: string; detail: string; currency?: string; since?: string }[];
   performance_score: number | null;
-  score: { value: number | null; coverage: number; components: ScoreComponent[] };
+  /** Absent where a view hides it. */
+  score?: { value: number | null; coverage: number; components: ScoreComponent[] };
   metrics: Metric[];
   alerts: Alert[];
 }
 
+/** Those of metrics that a view hides are absent. */
+export interface PeriodNumbers {
+  from: string;
+  to: string;
+  revenue?: number | null;
+  expenses?: number | null;
+  profit?: number | null;
+  money_in?: number | null;
+  money_out?: number | null;
+  cash_flow?: number | null;
+}
+
+export interface Period extends PeriodNumbers {
+  name: string;
+  unconverted: Record<string, Unconverted[]>;
+  previous: PeriodNumbers;
+  change_percent: Record<string, number | null>;
+}
+
+/** Some of the documents. `total`: null where there are some and none of them converts. */
+export interface ReceiptPart {
+  count: number;
+  total: number | null;
+}
+
+export interface Receipt {
+  number: string;
+  version: string;
+  as_of: string;
+  currency: string;
+  total: number | null;
+  /** The count or ratio that stands beside the money, of open invoices, quote-conversion and client-activity. */
+  value?: number | null;
+  count: number;
+  unconverted: Unconverted[];
+  /** With `changes`: what made the change; then `total` and `value` are what they changed by. */
+  moved?: { in: ReceiptPart; out: ReceiptPart; changed: ReceiptPart };
+  /** With `changes`: the number of the time before, as the documents tell it now. */
+  before?: ReceiptPart & { from: string; to: string; value?: number | null };
+  items: {
+    kind: string;
+    id: string | null;
+    reference: string | null;
+    date: string | null;
+    due_date: string | null;
+    client: { id: string | null; name: string | null } | null;
+    vendor: string | null;
+    category: string | null;
+    amount: number;
+    currency: string;
+    /** Null where no exchange rate is known: not part of `total`. */
+    base_amount: number | null;
+    /** With `changes`: the amounts are what the document adds to the change. */
+    moved?: "in" | "out" | "changed";
+    url?: string;
+  }[];
+  /** The address of the next page. */
+  next: string | null;
+}
+
+/** A view may hide any block, and numbers of the rows of days and months: then they are absent. */
 export interface Overview extends Envelope {
-  receivables: {
+  periods?: Period[];
+  /** As of when days that are long past are known; null: as of the answer itself. */
+  periods_as_of?: string | null;
+  /** This month to date and those before it. */
+  months?: { month: string; revenue?: number | null; expenses?: number | null; profit?: number | null; money_in?: number | null; money_out?: number | null }[];
+  receivables?: {
     outstanding: number | null;
     customer_credit: number | null;
     dso_days: number | null;
@@ -175,16 +254,16 @@ export interface Overview extends Envelope {
     debtors: { client_id: string | null; name: string | null; outstanding: number | null; overdue: number | null; oldest_due: string | null; invoices: number }[];
     unconverted: Unconverted[];
   };
-  series: { date: string; revenue: number | null; expenses: number | null; cash: number | null }[];
-  history: { date: string; pending: number; overdue: number; conversion: number | null; active_clients: number }[];
-  top_clients: { client_id: string | null; name: string | null; revenue: number | null; share: number | null; documents: number }[];
+  series?: { date: string; revenue?: number | null; expenses?: number | null; cash?: number | null }[];
+  history?: { date: string; pending?: number; overdue?: number; conversion?: number | null; active_clients?: number }[];
+  top_clients?: { client_id: string | null; name: string | null; revenue: number | null; share: number | null; documents: number }[];
   /** What the accounts held at the end of yesterday, where the forecast starts; null when it is not known. */
-  opening_balance: number | null;
-  cash_forecast: { date: string; inflow: number | null; outflow: number | null; cumulative: number }[];
-  quotes: { open_count: number; open_amount: number | null; won: number; lost: number; conversion: number | null };
-  expense_categories: { category: string | null; amount: number | null; share: number | null; documents: number }[];
+  opening_balance?: number | null;
+  cash_forecast?: { date: string; inflow: number | null; outflow: number | null; cumulative: number }[];
+  quotes?: { open_count: number; open_amount: number | null; won?: number; lost?: number; conversion?: number | null };
+  expense_categories?: { category: string | null; amount: number | null; share: number | null; documents: number }[];
   /** What each block misses for want of an exchange rate. */
-  unconverted: Record<"receivables" | "customer_credit" | "series" | "top_clients" | "cash_forecast" | "quotes" | "expense_categories", Unconverted[]>;
+  unconverted: Partial<Record<"receivables" | "customer_credit" | "series" | "top_clients" | "cash_forecast" | "quotes" | "expense_categories", Unconverted[]>>;
 }
 
 export interface Recalculation {

@@ -7,11 +7,12 @@ import { ProblemError } from "./problem.js";
 
 export { ProblemError };
 
-const API = "/api/dashboard";
+const API = "api/dashboard";
 /** Out of reach for this long is called offline, not reconnecting. */
 const OFFLINE_AFTER_MS = 15_000;
 /** A token is replaced this long before it runs out, so that the connection never notices. */
 const RENEW_BEFORE_MS = 30_000;
+const RECEIPT_ATTEMPTS = 10;
 /** Messages whose timestamp is the moment they were sent. */
 const SENT_NOW = new Set(["connection.established", "pong"]);
 
@@ -46,7 +47,7 @@ class Client {
 
   constructor(options) {
     this.#options = options;
-    this.#base = new URL(options.baseUrl ?? "/", location.href);
+    this.#base = folder(new URL(options.baseUrl ?? "/", location.href));
     this.#userId = options.userId ?? null;
     this.#main = new Channel({
       prepare: (why) => this.#prepare(why),
@@ -90,6 +91,36 @@ class Client {
     return this.#json("/overview/");
   }
 
+  /** The documents behind a number: asked for again while they are being made (202). */
+  async receipt(number, query = {}) {
+    const path = this.#receiptPath(number, query);
+    for (let attempt = 0; attempt < RECEIPT_ATTEMPTS; attempt += 1) {
+      const response = await this.#fetch(path);
+      if (response.status !== 202) return response.json();
+      await new Promise((resolve) => setTimeout(resolve, 1000 * Number(response.headers.get("Retry-After") || 1)));
+    }
+    throw new ProblemError({ status: 503, code: "receipt_slow", title: "The documents are not ready yet" });
+  }
+
+  /** Where all documents of a number are, as CSV; with a token, `receiptCsv` fetches them. */
+  receiptAddress(number, query = {}) {
+    return new URL(API + this.#receiptPath(number, { ...query, format: "csv" }), this.#base).href;
+  }
+
+  async receiptCsv(number, query = {}) {
+    return (await this.#fetch(this.#receiptPath(number, { ...query, format: "csv" }))).blob();
+  }
+
+  #receiptPath(number, query) {
+    const search = new URLSearchParams(query).toString();
+    return `/receipts/${encodeURIComponent(number)}/${search && `?${search}`}`;
+  }
+
+  /** Whether a token is the credential, rather than the cookie. */
+  get usesToken() {
+    return Boolean(this.#options.getToken);
+  }
+
   async recalculate({ wait = true, idempotencyKey } = {}) {
     const headers = idempotencyKey ? { "Idempotency-Key": idempotencyKey } : {};
     const result = await this.#json(`/realtime/recalculate/${wait ? "" : "?wait=0"}`, { method: "POST", headers });
@@ -118,7 +149,7 @@ class Client {
     this.#notifications = new Channel({
       prepare: async ({ renew }) => {
         if (renew) await this.#renew();
-        return this.#socketAddress(`/ws/dashboard/notifications/${encodeURIComponent(this.#userId)}/`);
+        return this.#socketAddress(`ws/dashboard/notifications/${encodeURIComponent(this.#userId)}/`);
       },
       message: (message) => /^(alert|notification)\./.test(message.type) && this.#options.onAlert?.(message),
       up: () => {},
@@ -129,10 +160,11 @@ class Client {
   }
 
   /** Before a socket is opened: the snapshot at once, and the reason when the server would refuse. */
-  async #prepare({ refused, renew }) {
+  async #prepare({ refused, renew, blocked }) {
     if (renew) await this.#renew();
     if (refused || renew || !this.#userId) await this.#fetchSnapshot();
-    return this.#socketAddress(`/ws/dashboard/${encodeURIComponent(this.#userId)}/`);
+    if (blocked) return this.#address(`${API}/streaming/aggregate/`);
+    return this.#socketAddress(`ws/dashboard/${encodeURIComponent(this.#userId)}/`);
   }
 
   async #fetchSnapshot() {
@@ -249,11 +281,15 @@ class Client {
   }
 
   async #socketAddress(path) {
+    return (await this.#address(path)).replace(/^http/, "ws");
+  }
+
+  /** The address of a path that is opened without a header of ours: with a ticket, where there is no cookie. */
+  async #address(path) {
     const address = new URL(path, this.#base);
-    address.protocol = this.#base.protocol === "https:" ? "wss:" : "ws:";
     if (this.#options.getToken) {
       const headers = { "Content-Type": "application/json" };
-      const { ticket } = await this.#json("/tickets/", { method: "POST", headers, body: JSON.stringify({ path }) });
+      const { ticket } = await this.#json("/tickets/", { method: "POST", headers, body: JSON.stringify({ path: address.pathname }) });
       address.searchParams.set("ticket", ticket);
     }
     return address.href;
@@ -278,6 +314,12 @@ class Client {
     if (!response.ok) throw await ProblemError.from(response);
     return response;
   }
+}
+
+/** The address with a slash at its end, so that what is below it is resolved against the whole of it. */
+function folder(address) {
+  if (!address.pathname.endsWith("/")) address.pathname += "/";
+  return address;
 }
 
 function split(version) {

@@ -34,6 +34,9 @@ export function makeFormat({ currency, timezone }, languages) {
   const day = date({ weekday: "short", day: "numeric", month: "short" }, "UTC");
   const dayShort = date({ day: "numeric", month: "short" }, "UTC");
   const dayLong = date({ weekday: "long", day: "numeric", month: "long", year: "numeric" }, "UTC");
+  const month = date({ month: "long", year: "numeric" }, "UTC");
+  const monthShort = date({ month: "short" }, "UTC");
+  const dayYear = date({ day: "numeric", month: "short", year: "numeric" }, "UTC");
   const time = date({ hour: "numeric", minute: "2-digit" }, zone);
   const timeExact = date({ dateStyle: "medium", timeStyle: "medium" }, zone);
   const proper = (text) => text.replace("-", MINUS);
@@ -48,9 +51,14 @@ export function makeFormat({ currency, timezone }, languages) {
     decimal: (value) => proper(decimal.format(value)),
     percent: (ratio) => proper(percent.format(ratio)),
     signedPercent: (ratio) => proper(signedPercent.format(ratio)),
-    signedPoints: (ratio) => `${proper(points.format(ratio * 100))} pts`,
+    signedPoints: (ratio) => proper(points.format(ratio * 100)),
     day: (text) => day.format(new Date(text)),
     dayShort: (text) => dayShort.format(new Date(text)),
+    dayYear: (text) => dayYear.format(new Date(text)),
+    /** "Nov 1 – 25", with the year where `years` says so. */
+    range: (from, to, years = false) => (years ? dayYear : dayShort).formatRange(new Date(from), new Date(to)),
+    month: (text) => month.format(new Date(text)),
+    monthShort: (text) => monthShort.format(new Date(text)),
     dayLong: (text) => dayLong.format(new Date(text)),
     time: (instant) => time.format(new Date(instant)),
     timeExact: (instant) => timeExact.format(new Date(instant)),
@@ -64,13 +72,14 @@ export function sum(amounts, currency) {
   return amounts.reduce((total, amount) => total + (amount === null ? 0 : Math.round(amount * unit)), 0) / unit;
 }
 
-/** How long ago, in the words of a person: "2 s", "4 min", "3 h", "2 days". */
-export function age(ms) {
-  const seconds = Math.max(0, Math.round(ms / 1000));
-  if (seconds < 90) return `${seconds} s`;
-  if (seconds < 90 * 60) return `${Math.round(seconds / 60)} min`;
-  if (seconds < 36 * 3600) return `${Math.round(seconds / 3600)} h`;
-  return `${Math.round(seconds / 86_400)} days`;
+/** Whole days from one date to another, both as on the wire. */
+export function daysBetween(from, to) {
+  return Math.round((Date.parse(to) - Date.parse(from)) / 86_400_000);
+}
+
+/** The date so many days later. */
+export function plusDays(day, count) {
+  return new Date(Date.parse(day) + count * 86_400_000).toISOString().slice(0, 10);
 }
 
 function currencyStyle(code) {

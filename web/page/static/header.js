@@ -1,6 +1,5 @@
-/** The bar at the top: connection state in words and shape, the age of the numbers, the count of open alerts. */
-import { h, patch } from "./dom.js";
-import { age } from "./format.js";
+/** The bar at the top: connection state in words and shape, the age of the numbers, what needs attention, the buttons. */
+import { h } from "./dom.js";
 import { icon } from "./marks.js";
 
 const SHAPES = {
@@ -11,60 +10,51 @@ const SHAPES = {
   locked: "M3 5.5h6v4.5H3ZM4.3 5.5V4a1.7 1.7 0 0 1 3.4 0v1.5",
 };
 
-const REASONS = {
-  redis_unavailable: "The store of the numbers does not answer.",
-  channel_silent: "Change notices do not arrive.",
-  workers_silent: "Nothing is being computed at the moment.",
-  database_unavailable: "The database does not answer.",
-  computation_failing: "These numbers cannot be computed at the moment.",
-  snapshot_missing: "The store lost these numbers; they are computed anew.",
-  late: "The last computation is overdue.",
-  unknown_tenant: "These books are not in the database at the moment.",
-};
-
 /** What the connection's state is called, and the shape beside it. `format` is null before the first snapshot. */
-export function stateWords(status, snapshot, format) {
-  const from = snapshot && format ? `, showing data from ${format.time(snapshot.computed_at)}` : "";
+export function stateWords(status, snapshot, { t, format }) {
+  const from = (key) => (snapshot && format ? t(`${key}.from`, { time: format.time(snapshot.computed_at) }) : t(key));
   switch (status.state) {
     case "live":
-      if (status.reason === "unknown_tenant") return ["busy", `Waiting${from}`];
-      return status.stale ? ["delayed", `Delayed${from}`] : ["live", "Live"];
+      if (status.reason === "unknown_tenant") return ["busy", from("state.waiting")];
+      return status.stale ? ["delayed", from("state.delayed")] : ["live", t("state.live")];
     case "reconnecting":
-      return ["busy", "Reconnecting"];
+      return ["busy", t("state.reconnecting")];
     case "offline":
-      return ["offline", `Offline${from}`];
+      return ["offline", from("state.offline")];
     case "signed-out":
-      return ["locked", "Sign in again"];
+      return ["locked", t("state.signed-out")];
     case "denied":
-      return ["locked", "No access"];
+      return ["locked", t("state.denied")];
     case "closed":
-      return ["offline", "Closed"];
+      return ["offline", t("state.closed")];
     default:
-      return ["busy", "Connecting"];
+      return ["busy", t("state.connecting")];
   }
 }
 
-export function showState(element, words) {
-  const [shape, text] = words;
-  patch(element, h("span", { class: `state ${shape}` }, h("svg", { viewBox: "0 0 12 12", "aria-hidden": "true" }, h("path", { d: SHAPES[shape] })), text));
+/** The state for `role=status`; with an address to sign in at, it leads there. */
+export function state([shape, text], signInHref) {
+  const content = [h("svg", { viewBox: "0 0 12 12", "aria-hidden": "true" }, h("path", { d: SHAPES[shape] })), text];
+  return signInHref ? h("a", { class: `state ${shape}`, href: signInHref, target: "_top", key: "link" }, content) : h("span", { class: `state ${shape}`, key: "text" }, content);
 }
 
 /** Freshness is the age of the server's computation, whatever arrived since. */
-export function showAge(element, snapshot, nowMs, format) {
-  if (!snapshot) return;
-  patch(element, h("time", { datetime: snapshot.computed_at, title: format.timeExact(snapshot.computed_at) }, `Updated ${age(nowMs - Date.parse(snapshot.computed_at))} ago`));
+export function age(snapshot, nowMs, { t, format }) {
+  if (!snapshot) return null;
+  return h("time", { datetime: snapshot.computed_at, title: format.timeExact(snapshot.computed_at) }, t("updated", { ago: t.ago(nowMs - Date.parse(snapshot.computed_at)) }));
 }
 
-export function showBell(element, open) {
-  const count = open.length;
-  element.hidden = count === 0;
-  element.dataset.level = open[0]?.level ?? "";
-  patch(element, [icon("bell"), h("b", { "aria-hidden": "true" }, count), h("span", { class: "hidden" }, `${count} ${count === 1 ? "alert" : "alerts"}`)]);
+export function bell(urgent, { t, format }) {
+  const count = urgent.length;
+  return [icon("bell"), h("b", { "aria-hidden": "true" }, format.count(count)), h("span", { class: "hidden" }, t("bell", { count }))];
 }
 
-/** A line under the bar when the numbers are not fresh: why, and since when. */
-export function delayNotice(status, snapshot, format) {
+/** A line under the bar when the numbers are not fresh: why, since when, and whether that ends by itself. @param {import("./known.js").Known} known */
+export function delayNotice({ status, snapshot, stored, t, format }) {
   if (!status.stale || status.state !== "live") return null;
-  const since = status.staleSince ?? snapshot.computed_at;
-  return h("p", { class: "notice", key: "delay" }, icon("clock"), REASONS[status.reason] ?? "The numbers are not fresh.", ` You see those from ${format.time(snapshot.computed_at)}; waiting since ${format.time(since)}. They move again by themselves.`);
+  const failing = status.reason === "computation_failing";
+  const known = t.has(`stale.${status.reason}`) ? t(`stale.${status.reason}`) : t("stale");
+  const why = (stored?.filter(({ state }) => state !== "cleared") ?? snapshot.alerts ?? []).find(({ metric }) => metric === "System");
+  const times = { from: format.time(snapshot.computed_at), since: format.time(status.staleSince ?? snapshot.computed_at) };
+  return h("p", { class: "notice", key: "delay" }, icon("clock"), h("span", {}, failing && why ? `${t("stale.cannot", { why: why.message })} ` : `${known} `, t(failing ? "stale.times.failing" : "stale.times", times)));
 }

@@ -1,4 +1,4 @@
-/** Keyboard: one letter per action, switched off in the help dialog for those whom single letters disturb (WCAG 2.1.4). */
+/** Keyboard: one letter per action, switched off in the help dialog for those whom single letters disturb (WCAG 2.1.4); and what this browser remembers. */
 const STORED = "daybook.keys";
 
 /** Calls `actions[key]` for a plain key press outside of text fields and open dialogs. */
@@ -36,18 +36,19 @@ export function nextTheme() {
   return next;
 }
 
-function read(name) {
+/** What this browser remembers; null where nothing is stored or storage is forbidden. */
+export function read(name, storage = () => localStorage) {
   try {
-    return localStorage.getItem(name);
+    return storage().getItem(name);
   } catch {
     return null;
   }
 }
 
-function write(name, value) {
+export function write(name, value, storage = () => localStorage) {
   try {
-    if (value === null) localStorage.removeItem(name);
-    else localStorage.setItem(name, value);
+    if (value === null) storage().removeItem(name);
+    else storage().setItem(name, value);
   } catch {
     // Without storage a choice lasts until the page is left.
   }

@@ -7,6 +7,10 @@ const ICONS = {
   info: "M8 7.3v3.6M8 5.1v.1M14 8A6 6 0 1 1 2 8a6 6 0 0 1 12 0Z",
   bell: "M4 11V7.2a4 4 0 0 1 8 0V11l1 1.3H3L4 11ZM6.8 14h2.4",
   check: "m3.5 8.5 3 3 6-7",
+  close: "m4 4 8 8M12 4l-8 8",
+  undo: "M3 6.5h6.5a3.5 3.5 0 0 1 0 7H6M3 6.5l3-3M3 6.5l3 3",
+  theme: "M8 2.5a5.5 5.5 0 0 0 0 11ZM13.5 8A5.5 5.5 0 1 1 2.5 8a5.5 5.5 0 0 1 11 0Z",
+  message: "M2.5 3.5h11v7.5H7L4 13.5V11H2.5Z",
   clock: "M8 4.8V8l2.2 1.4M14 8A6 6 0 1 1 2 8a6 6 0 0 1 12 0Z",
 };
 
@@ -73,9 +77,8 @@ export function ticks(low, high) {
   const span = Math.max(high, 0) - Math.min(low, 0) || 1;
   const power = 10 ** Math.floor(Math.log10(span / 3));
   const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((size) => span / size <= 3.6) ?? 10 * power;
-  // A value just beyond the last line may stand out a little rather than cost another interval.
-  const first = Math.floor(Math.min(low, 0) / step + 0.2);
-  const last = Math.max(Math.ceil(Math.max(high, 0) / step - 0.2), first + 1);
+  const first = Math.floor(Math.min(low, 0) / step);
+  const last = Math.max(Math.ceil(Math.max(high, 0) / step), first + 1);
   return Array.from({ length: last - first + 1 }, (_, index) => (first + index) * step);
 }
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
-from shared.snapshot import CASH_FLOW, CONVERSION, DASHBOARD, OVERDUE, PROFIT, REVENUE, SYSTEM, Level
+from shared.snapshot import CASH_FLOW, CONVERSION, DASHBOARD, EXPENSES, OVERDUE, PROFIT, REVENUE, SYSTEM, Level
 from shared.thresholds import AlertThresholds
 from workers.audit.recount.books import DAY, Books
+from workers.audit.recount.history import months
 from workers.audit.recount.metrics import Metric
 from workers.audit.recount.periods import Periods
 from workers.audit.recount.postings import Posting
@@ -16,6 +17,9 @@ from workers.audit.recount.receivables import overdue
 
 SUCCESS_CONFIDENCE = Decimal("0.5")
 RECOVERED_FOR = timedelta(hours=1)
+
+# In the order in which they are kept.
+CLOSED = ("revenue", "expenses", "money_in", "money_out")
 
 Shown = tuple[Level, str]
 
@@ -34,6 +38,7 @@ def alerts(periods: Periods, by_name: Mapping[str, Metric], defaults: AlertThres
         found.append(("info", SYSTEM))
     if not any(close["local_date"] < books.today for close in books.closes):
         found.append(("info", DASHBOARD))
+    found += _about_closed_months(periods)
     return sorted(found)
 
 
@@ -83,6 +88,24 @@ def _about_what_comes(periods: Periods, begins: Mapping[str, Decimal | None]) ->
         for quote in periods.books.quotes
     ):
         yield "info", CONVERSION
+
+
+def _about_closed_months(periods: Periods) -> Iterator[Shown]:
+    """A closed month is not what it was when yesterday ended, in the same currency and on the same basis."""
+    books = periods.books
+    for row in books.shown_months:
+        same = (row["base_currency"], row["basis"] == "cash") == (books.base, books.on_cash_basis)
+        if not same or not any(close["local_date"] < books.today for close in books.closes):
+            continue
+        then = row["before"] if row["day"] >= books.today else row["months"]
+        now = {month["month"]: month for month in months(periods)[1:] if month["month"] in then}
+        for metric, numbers in ((REVENUE, [0]), (EXPENSES, [1]), (CASH_FLOW, [2, 3])):
+            if any(_differs(now[month][CLOSED[n]], then[month][n]) for month in now for n in numbers):
+                yield "info", metric
+
+
+def _differs(now: Decimal | None, then: str | None) -> bool:
+    return now != (None if then is None else Decimal(then))
 
 
 def _has_recovered(books: Books) -> bool:

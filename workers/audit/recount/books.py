@@ -17,7 +17,7 @@ EVERYONE = "*"
 DAY = timedelta(days=1)
 TABLES = (
     "tenant", "client", "invoice", "payment", "allocation", "expense", "quote", "recurring", "fx_rate", "daily_close",
-    "threshold", "alert",
+    "threshold", "alert", "shown_months",
 )  # fmt: skip
 
 # A column that a view lacks is simply not in the row: optional ones are read with `get`.
@@ -51,6 +51,7 @@ class Books:
     closes: Sequence[Row]
     thresholds: Sequence[Row]
     alerts: Sequence[Row]
+    shown_months: Sequence[Row]
     links_unknown: bool
 
     @property
@@ -123,6 +124,7 @@ def open_books(rows: Mapping[str, Sequence[Row]], now: datetime) -> Books:
         closes=rows["daily_close"],
         thresholds=rows["threshold"],
         alerts=rows["alert"],
+        shown_months=rows["shown_months"],
         links_unknown=_links_unknown(invoices, payments, rows, today),
     )
 

@@ -10,12 +10,12 @@ from typing import Any
 from workers.audit.recount.expected import Expected
 
 # What names the members of the lists that are served; the first one a member has is its name.
-NAMES = ("client_id", "category", "name", "bucket", "currency", "date")
+NAMES = ("client_id", "category", "name", "bucket", "currency", "date", "month")
 # Fields that are left out when there is nothing to say.
-OPTIONAL = ("reason", "amount")
+OPTIONAL = ("reason", "amount", "rebuilt")
 OVERVIEW = (
     "receivables", "series", "top_clients", "opening_balance", "cash_forecast", "quotes", "expense_categories",
-    "unconverted",
+    "unconverted", "periods", "months",
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine
 
@@ -16,6 +16,7 @@ from workers.audit.recount.alerts import alerts
 from workers.audit.recount.books import Row, open_books, read_rows
 from workers.audit.recount.fates import ledger_of
 from workers.audit.recount.forecast import ForecastDay, forecast
+from workers.audit.recount.history import months, named_periods
 from workers.audit.recount.issues import missing_rates
 from workers.audit.recount.metrics import Metric, metrics
 from workers.audit.recount.overview import (
@@ -59,6 +60,8 @@ class Expected:
     quotes: Quotes
     expense_categories: Sequence[ExpenseCategory]
     unconverted: Mapping[str, LeftOut]
+    periods: Sequence[Mapping[str, Any]]
+    months: Sequence[Mapping[str, Any]]
 
 
 def expected(
@@ -104,4 +107,6 @@ def expected_of_rows(
         quotes=quotes(books, ledger),
         expense_categories=expense_categories(periods),
         unconverted=left_out_of_blocks(periods, coming),
+        periods=named_periods(periods),
+        months=months(periods),
     )

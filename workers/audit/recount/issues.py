@@ -7,22 +7,20 @@ from datetime import date
 
 from workers.audit.recount.books import DAY
 from workers.audit.recount.forecast import Forecast
+from workers.audit.recount.history import earliest_day
 from workers.audit.recount.overview import CLIENT_DAYS, QUOTE_DAYS
 from workers.audit.recount.periods import Periods
 from workers.audit.recount.postings import Account, Posting, without_rate
 from workers.audit.recount.score import SCORE_DAYS
 
-# How far back the dashboard looks at each account: growth compares 30 complete days with the 30 before.
+# How far back the dashboard looks at each account, beside those that the periods reach back for.
 DAYS_BACK: dict[Account, int] = {
     "sales": CLIENT_DAYS - 1,
     "billed": CLIENT_DAYS - 1,
-    "revenue": 2 * SCORE_DAYS,
-    "expenses": SCORE_DAYS,
-    "money_in": SCORE_DAYS,
-    "money_out": SCORE_DAYS,
     "decided": QUOTE_DAYS - 1,
     "activity": SCORE_DAYS - 1,
 }
+OF_PERIODS: tuple[Account, ...] = ("revenue", "expenses", "money_in", "money_out")
 BALANCES: tuple[Account, ...] = ("open", "credit", "unused_note", "open_quote")
 
 
@@ -39,5 +37,7 @@ def _shown(periods: Periods) -> Iterator[Posting]:
     today, ledger = periods.books.today, periods.ledger
     for account, days in DAYS_BACK.items():
         yield from ledger.between(account, today - days * DAY, today)
+    for account in OF_PERIODS:
+        yield from ledger.between(account, earliest_day(periods), today)
     for account in BALANCES:
         yield from ledger.all(account)

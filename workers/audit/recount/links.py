@@ -46,10 +46,12 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Links:
-    """Links by their source; by invoice what they settled, what future payments bring, by credit note its refunds."""
+    """Links by their source; by invoice what they settled, in all and before today, and what future payments bring; by
+    credit note its refunds."""
 
     of_source: Mapping[Source, Sequence[Link]]
     settled: Mapping[str, Fraction]
+    settled_before_today: Mapping[str, Fraction]
     announced: Mapping[str, Sequence[Link]]
     refunds_of_note: Mapping[str, Sequence[Link]]
 
@@ -77,8 +79,17 @@ def follow_links(books: Books) -> Links:
             continue
         of_source[link.source].append(link)
         (on_note if link.target["kind"] == "credit_note" else on_invoice)[target_id].append(link)
+    earlier = {target_id: [one for one in links if one.day < books.today] for target_id, links in on_invoice.items()}
+    # First, because links are left as the last settling makes them.
+    before = {target_id: _settle(links) for target_id, links in earlier.items() if links}
     settled = {target_id: _settle(links) for target_id, links in on_invoice.items()}
-    return Links(of_source=of_source, settled=settled, announced=announced, refunds_of_note=on_note)
+    return Links(
+        of_source=of_source,
+        settled=settled,
+        settled_before_today=before,
+        announced=announced,
+        refunds_of_note=on_note,
+    )
 
 
 def _counting(books: Books) -> Iterator[Link]:

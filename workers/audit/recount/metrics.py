@@ -48,10 +48,11 @@ class Factors:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One metric as it must be served; None = null, or for reason and amount absent."""
+    """One metric as it must be served; None = null, or for reason, amount and rebuilt absent."""
 
     value: Decimal | None
     previous: Decimal | None
+    rebuilt: bool | None
     change: Decimal | None
     change_percent: Decimal | None
     trend: Trend
@@ -68,15 +69,21 @@ def metrics(periods: Periods) -> dict[str, Metric]:
     books, ledger = periods.books, periods.ledger
     owed = ledger.all("open")
     late = overdue(books, owed)
+    owed_yesterday = ledger.all("open_yesterday")
+    late_yesterday = [posting for posting in owed_yesterday if days_late(books, posting) > 1]
     return {
         REVENUE: _flow(books, REVENUE, periods.revenue),
         EXPENSES: _flow(books, EXPENSES, periods.expenses),
         PROFIT: _flow(books, PROFIT, periods.profit),
         CASH_FLOW: _flow(books, CASH_FLOW, periods.cash_flow),
         PENDING: _count_of_invoices(
-            books, PENDING, owed, [posting for posting in owed if days_late(books, posting) <= 0]
+            books,
+            PENDING,
+            owed,
+            [posting for posting in owed if days_late(books, posting) <= 0],
+            yesterday=len(owed_yesterday) - len(late_yesterday),
         ),
-        OVERDUE: _count_of_invoices(books, OVERDUE, owed, late),
+        OVERDUE: _count_of_invoices(books, OVERDUE, owed, late, yesterday=len(late_yesterday)),
         CONVERSION: _conversion(books, ledger),
         ACTIVITY: _activity(books, ledger),
     }
@@ -104,10 +111,16 @@ def _flow(books: Books, name: str, figure: Callable[[date, date], Figure]) -> Me
     )
 
 
-def _count_of_invoices(books: Books, name: str, owed: Sequence[Posting], counted: Sequence[Posting]) -> Metric:
-    """Pending or overdue: a number of invoices now, against yesterday's close."""
+def _count_of_invoices(
+    books: Books, name: str, owed: Sequence[Posting], counted: Sequence[Posting], *, yesterday: int
+) -> Metric:
+    """Pending or overdue: a number of invoices now, against yesterday's close as it was kept. Where no day's ever was,
+    against `yesterday`, what it must have been."""
     column = "pending" if name == PENDING else "overdue"
     closes = [close[column] for close in books.closes if close["local_date"] == books.today - DAY]
+    first_day = not any(close["local_date"] < books.today for close in books.closes)
+    if first_day:
+        closes = [yesterday]
     return _metric(
         books,
         name,
@@ -117,6 +130,7 @@ def _count_of_invoices(books: Books, name: str, owed: Sequence[Posting], counted
         amount=shown(total(counted), books.base),
         unconverted=left_out(counted),
         evidence=owed,
+        rebuilt=first_day or None,
     )
 
 
@@ -164,6 +178,7 @@ def _metric(
     amount: Decimal | None = None,
     is_flow: bool = False,
     reason: str | None = None,
+    rebuilt: bool | None = None,
 ) -> Metric:
     """`value` and `previous` are what is shown, so whatever is decided here is decided on that."""
     change = None if value is None or previous is None else value - previous
@@ -174,6 +189,7 @@ def _metric(
     return Metric(
         value=_decimal(value, places),
         previous=_decimal(previous, places),
+        rebuilt=rebuilt,
         change=_decimal(change, places),
         change_percent=_decimal(percent, 1),
         trend=trend,

@@ -11,6 +11,7 @@ from fractions import Fraction
 from workers.audit.recount.books import DAY, Books
 from workers.audit.recount.clients import conversion_ratio
 from workers.audit.recount.forecast import Forecast
+from workers.audit.recount.history import months_left_out
 from workers.audit.recount.periods import Periods
 from workers.audit.recount.postings import Ledger, LeftOut, Posting, left_out, total, without_rate
 from workers.audit.recount.rounding import rounded, shown
@@ -130,6 +131,7 @@ def left_out_of_blocks(periods: Periods, forecast: Forecast) -> dict[str, LeftOu
         "cash_forecast": forecast.left_out,
         "quotes": left_out(ledger.all("open_quote")),
         "expense_categories": left_out(_recent_costs(periods)),
+        "months": left_out(*(figure.postings for figure in months_left_out(periods))),
     }
 
 

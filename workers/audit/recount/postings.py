@@ -19,7 +19,7 @@ from workers.audit.recount.rounding import shown
 # expected_in, expected_out: the coming days; what is on an earlier day is on none. vendor_credit: lessens what goes out.
 Account = Literal[
     "sales", "billed", "revenue", "expenses", "money_in", "money_out", "decided", "activity",
-    "open", "credit", "unused_note", "open_quote", "expected_in", "expected_out",
+    "open", "open_yesterday", "credit", "unused_note", "open_quote", "expected_in", "expected_out",
     "vendor_credit",
 ]  # fmt: skip
 

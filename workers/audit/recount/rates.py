@@ -37,12 +37,13 @@ class Rates:
             return Rate(currency=document["currency"], value=Fraction(own_rate), looked_on=day)
         return self.of_day(document["currency"], day)
 
-    def of_balance(self, document: Row) -> Rate:
-        """For money that is owed now: today's rate before the document's own."""
-        rate = self.of_day(document["currency"], self.today)
+    def of_balance(self, document: Row, day: date | None = None) -> Rate:
+        """For money that is owed now, or was as the day ended: that day's rate before the document's own."""
+        day = day or self.today
+        rate = self.of_day(document["currency"], day)
         own_rate = document.get("base_rate")
         if rate.value is None and own_rate is not None:
-            return Rate(currency=rate.currency, value=Fraction(own_rate), looked_on=self.today)
+            return Rate(currency=rate.currency, value=Fraction(own_rate), looked_on=day)
         return rate
 
     def of_day(self, currency: str, day: date) -> Rate:

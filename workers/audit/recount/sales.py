@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
-from workers.audit.recount.books import Row
+from workers.audit.recount.books import DAY, Row
 from workers.audit.recount.desk import Desk, name_of, net, tax_is_odd
 from workers.audit.recount.expectations import expected_from_invoice
 from workers.audit.recount.links import NOTHING
@@ -19,10 +19,15 @@ def fate_of_invoice(desk: Desk, row: Row) -> Iterator[Posting]:
     rate = desk.rates.of_flow(row, row["issue_date"])
     particulars = {"client": row.get("client_id"), "odd": is_odd(desk, row)}
     yield from desk.post(["activity"], name_of(row), Fraction(row["total"]), rate, row["issue_date"], **particulars)
+    dates = {"due_date": row.get("due_date"), "issued_on": row["issue_date"]}
+    before = balance_of_yesterday(desk, row)
+    if to_minor_unit(before, row["currency"]):
+        closed = desk.books.today - DAY
+        rate = desk.rates.of_balance(row, closed)
+        yield from desk.post(["open_yesterday"], name_of(row), before, rate, closed, **particulars, **dates)
     balance = balance_of(desk, row)
     # A residue that no coin can pay is not owed.
     if to_minor_unit(balance, row["currency"]):
-        dates = {"due_date": row.get("due_date"), "issued_on": row["issue_date"]}
         rate = desk.rates.of_balance(row)
         yield from desk.post(["open"], name_of(row), balance, rate, desk.books.today, **particulars, **dates)
         yield from expected_from_invoice(desk, row, balance)
@@ -45,6 +50,17 @@ def balance_of(desk: Desk, row: Row) -> Fraction:
     if row.get("balance") is not None:
         return max(NOTHING, Fraction(row["balance"]))
     return Fraction(row["total"]) - desk.links.settled.get(row["invoice_id"], NOTHING)
+
+
+def balance_of_yesterday(desk: Desk, row: Row) -> Fraction:
+    """What was owed for it at the end of yesterday: without what today's links have settled."""
+    written_off_on, today = row.get("written_off_on"), desk.books.today
+    if row["issue_date"] >= today or (written_off_on is not None and written_off_on < today):
+        return NOTHING
+    before = desk.links.settled_before_today.get(row["invoice_id"], NOTHING)
+    if row.get("balance") is None:
+        return Fraction(row["total"]) - before
+    return max(NOTHING, Fraction(row["balance"])) + desk.links.settled.get(row["invoice_id"], NOTHING) - before
 
 
 def is_odd(desk: Desk, row: Row) -> bool:

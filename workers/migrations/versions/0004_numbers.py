@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from workers.migrations.relations import is_table
+
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
@@ -70,20 +72,13 @@ COMMENT ON AGGREGATE dashboard.settled (text, numeric, numeric) IS
 """
 
 
-def _is_table(name: str) -> bool:
-    kind = op.get_bind().exec_driver_sql(
-        "SELECT relkind IN ('r', 'p') FROM pg_class WHERE oid = to_regclass(%s)", (f"dashboard.{name}",)
-    )
-    return bool(kind.scalar())
-
-
 def upgrade() -> None:
     for table, columns in COLUMNS.items():
-        if _is_table(table):
+        if is_table(table):
             for column in columns:
                 op.execute(f"ALTER TABLE dashboard.{table} ADD COLUMN IF NOT EXISTS {column}")
     for name, (table, definition) in INDEXES.items():
-        if _is_table(table):
+        if is_table(table):
             op.execute(f"CREATE INDEX IF NOT EXISTS {name} ON dashboard.{table} {definition}")
     op.execute(FUNCTIONS)
 
@@ -94,6 +89,6 @@ def downgrade() -> None:
     for name in INDEXES:
         op.execute(f"DROP INDEX IF EXISTS dashboard.{name}")
     for table, columns in COLUMNS.items():
-        if _is_table(table):
+        if is_table(table):
             for column in columns:
                 op.execute(f"ALTER TABLE dashboard.{table} DROP COLUMN IF EXISTS {column.split()[0]}")

@@ -1,0 +1,21 @@
+"""Lua scripts for many keys in one round trip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import redis
+from redis.commands.core import Script
+
+
+def run_for_each(client: redis.Redis, script: Script, calls: Iterable[tuple[str, Sequence[Any]]]) -> list[Any]:
+    """The script's answer for each key with its arguments, in their order. Raises redis.RedisError.
+
+    The script is sent along each time, which is cheaper than to ask first whether the server still knows it.
+    """
+    with client.pipeline(transaction=False) as pipe:
+        pipe.script_load(script.script)
+        for key, args in calls:
+            pipe.evalsha(script.sha, 1, key, *args)
+        return pipe.execute()[1:] if len(pipe) > 1 else []

@@ -1,0 +1,1 @@
+"""What each statement counts and how it groups it: the facts themselves, before any metric is computed from them."""

@@ -1,0 +1,85 @@
+"""Who is looked at is computed at once and kept up to the second; everyone else costs little and loses nothing."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections import Counter
+from typing import Any
+
+import gevent
+import pytest
+import redis
+import requests
+
+from shared.errors import StoreUnavailable
+from shared.keys import Keys
+from shared.looked import HOT_S, Looked
+from tests.conftest import Services
+from tests.live import Socket
+from tests.servers import WebServer, eventually
+from tests.tokens import bearer
+from web.live import looking as module
+from web.live.looking import Looking
+from web.redis.circuit import Circuit
+
+
+def test_a_tenant_is_hot_for_an_hour_after_the_last_look(keys: Keys, valkey: redis.Redis) -> None:
+    looked = Looked(valkey, keys)
+    assert looked.mark(["a", "b"]) == {"a", "b"}
+    assert looked.mark(["a", "c"]) == {"c"}
+    assert looked.among(["a", "c", "d"]) == {"a", "c"}
+    valkey.zincrby(keys.looked, -HOT_S - 1, "a")
+    assert looked.among(["a", "b"]) == {"b"}
+    assert sorted(looked.everyone()) == ["b", "c"]
+    assert looked.mark(["a"]) == {"a"}
+
+
+def asked(client: redis.Redis, keys: Keys) -> Counter[str]:
+    """How often each tenant's computation waits in the queue."""
+    messages: Any = client.lrange(keys.queue("commands"), 0, -1)
+    return Counter(json.loads(base64.b64decode(json.loads(message)["body"]))[0][0][0] for message in messages)
+
+
+def test_reading_and_connecting_ask_for_the_newest_once(services: Services, keys: Keys, valkey: redis.Redis) -> None:
+    with WebServer(services.redis_url, keys) as web:
+        for tenant_id in ("reader", "follower", "alerted"):
+            web.write(tenant_id, n=1)
+        address = f"{web.url}/api/dashboard/realtime/aggregate/"
+        for _ in range(3):
+            assert requests.get(address, headers=bearer("reader"), timeout=5).json()["n"] == 1
+        with Socket(web.port, "follower"), Socket(web.port, "alerted", path="/ws/dashboard/notifications/{}/"):
+            eventually(lambda: valkey.zcard(keys.looked) == 3)
+            eventually(lambda: set(asked(valkey, keys)) >= {"reader", "follower", "alerted"})
+            requests.get(address, headers=bearer("follower"), timeout=5)
+        assert [asked(valkey, keys)[tenant_id] for tenant_id in ("reader", "follower")] == [1, 1]
+
+
+def test_what_could_not_be_said_is_said_later_and_what_stays_is_said_again(
+    services: Services, keys: Keys, valkey: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MARK_EVERY_S", 0.2)
+    monkeypatch.setattr(module, "RETRY_S", 0.05)
+    asked: list[str] = []
+    is_away = True
+
+    def ask(tenant_id: str) -> None:
+        if is_away:
+            raise StoreUnavailable("away")
+        asked.append(tenant_id)
+
+    looking = Looking(Looked(valkey, keys), Circuit(), ask=ask)
+    loop = gevent.spawn(looking.mark_forever, lambda: ["stays"])
+    try:
+        looking.look("comes")
+        gevent.sleep(0.1)
+        assert asked == []
+        is_away = False
+        with gevent.Timeout(5):
+            while sorted(asked) != ["comes", "stays"]:
+                gevent.sleep(0.01)
+            valkey.zadd(keys.looked, {"stays": 1})
+            while (valkey.zscore(keys.looked, "stays") or 0) < 2:
+                gevent.sleep(0.01)
+    finally:
+        loop.kill()

@@ -1,0 +1,56 @@
+"""Queues the recalculation of due tenants: claims them, puts them in batches, sends these."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Sequence
+
+import redis
+import structlog
+from celery import Celery
+from kombu.exceptions import OperationalError as BrokerError
+
+from shared.keys import Keys
+from workers.capture.throttle import QUEUED_S, Throttle
+from workers.loops.batches import Batches
+
+log = structlog.get_logger()
+
+
+class Dispatch:
+    """Into one queue; one for each loop of each listener."""
+
+    def __init__(self, client: redis.Redis, keys: Keys, celery: Celery, queue: str) -> None:
+        self._client = client
+        self._waiting = keys.queue(queue)
+        self._throttle = Throttle(client, keys)
+        self._celery = celery
+        self._queue = queue
+        self._batches = Batches()
+
+    def is_taken_up(self) -> bool:
+        """Whether workers have taken whatever was sent: the next task would begin at once. Raises redis.RedisError."""
+        return self._client.llen(self._waiting) == 0
+
+    def send(self, due: Sequence[str]) -> bool:
+        """Queue those of the tenants that nobody computes; false when Redis was away: then they are still due."""
+        claimed: list[str] = []
+        try:
+            claimed = self._throttle.claim(due)
+            for tenant_ids in self._batches.split(claimed, now=time.monotonic()):
+                self._celery.send_task(
+                    "dashboard.recalculate",
+                    args=[tenant_ids],
+                    queue=self._queue,
+                    expires=QUEUED_S,
+                    ignore_result=True,
+                    retry=False,
+                )
+        except (redis.RedisError, BrokerError, OSError) as error:
+            log.warning("dispatch_failed", error=type(error).__name__, tenants=len(due))
+            self._throttle.doubt(claimed)
+            with contextlib.suppress(redis.RedisError):  # the keys expire by themselves, only later
+                self._throttle.failed(claimed)
+            return False
+        return True

@@ -1,0 +1,82 @@
+"""The hot loop: what changes at tenants that somebody looks at goes into the queue at once, everything else waits.
+
+It looks many times a second: a NOTIFY in the writers' transactions would forbid them two-phase commits.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+
+import psycopg
+import redis
+import structlog
+
+from shared.looked import Looked
+from workers.capture import changes
+from workers.loops.dispatch import Dispatch
+from workers.loops.loop import RECONNECT_S, Loop
+
+log = structlog.get_logger()
+
+# How soon we look again: while nothing waits, and while something does.
+IDLE_POLL_S = 0.01
+BUSY_POLL_S = 0.005
+# Looking for what is not there costs more while somebody's long transaction keeps settled changes from being cleared away:
+# then we look more seldom, and so no more than a tenth of the time.
+LOOK_SHARE = 9
+LONGEST_POLL_S = 0.25
+# More than this waits its turn in PostgreSQL, where it costs nothing, rather than in the queue.
+MOST_AT_ONCE = 2000
+
+
+class HotLoop(Loop):
+    """Changes that are due at once. With a `cold_delay_s` of 0 every change is."""
+
+    def __init__(
+        self, database_url: str, stopping: threading.Event, *, dispatch: Dispatch, looked: Looked, cold_delay_s: int
+    ) -> None:
+        super().__init__("listener", database_url, stopping)
+        self._dispatch = dispatch
+        self._looked = looked
+        self._cold_delay_s = cold_delay_s
+        self._looks_s: deque[float] = deque(maxlen=10)
+        self._looked_at = 0.0
+
+    def step(self, connection: psycopg.Connection) -> float:
+        started = time.monotonic()
+        try:
+            waiting = self._look(connection)
+        except redis.RedisError as error:
+            log.warning("listener_lost_redis", error=type(error).__name__)
+            return RECONNECT_S[0]
+        return self._pause_s(waiting, time.monotonic() - started)
+
+    def _look(self, connection: psycopg.Connection) -> bool:
+        """True while anything is waiting for a worker or for its turn in the queue."""
+        # One task more would wait. What becomes due meanwhile shares the next one, at a third of the cost for each tenant.
+        is_full = not self._dispatch.is_taken_up()
+        if is_full and time.monotonic() - self._looked_at < LONGEST_POLL_S:
+            return True
+        self._looked_at = time.monotonic()
+        due = changes.due_tenants(connection, MOST_AT_ONCE)
+        if changes.EVERYONE in due:
+            changes.expand_everyone(connection, hot=self._looked.everyone(), delay_s=self._cold_delay_s)
+            due = changes.due_tenants(connection, MOST_AT_ONCE)
+        if due and self._cold_delay_s:
+            hot = self._looked.among(due)
+            if cold := [tenant_id for tenant_id in due if tenant_id not in hot]:
+                changes.defer(connection, cold, self._cold_delay_s)
+            due = [tenant_id for tenant_id in due if tenant_id in hot]
+        if due and not is_full and not self._dispatch.send(due):
+            self._stopping.wait(RECONNECT_S[0])
+        return bool(due)
+
+    def _pause_s(self, waiting: bool, took_s: float) -> float:
+        if waiting:
+            # A long queue is expensive to look at, too: never spend more than half of the time on looking.
+            return max(BUSY_POLL_S, took_s)
+        # The fastest of the last looks: the others only say how busy the machine is.
+        self._looks_s.append(took_s)
+        return min(max(IDLE_POLL_S, LOOK_SHARE * min(self._looks_s)), LONGEST_POLL_S)
