@@ -97,4 +97,3 @@ class SafelySettled(Task):  # type: ignore[misc]  # the same
     """The base of all tasks: workers take hold of them by the class above."""
 
     Request = f"{__name__}:{SettledOrLost.__name__}"
-
