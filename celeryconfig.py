@@ -46,6 +46,7 @@ worker_enable_remote_control = False
 worker_send_task_events = False
 worker_hijack_root_logger = False
 worker_cancel_long_running_tasks_on_connection_loss = False
+worker_consumer = "workers.broker_loss:SoonBack"
 
 _began = datetime.now(UTC)
 _began_s = time.monotonic()

@@ -23,7 +23,7 @@ from shared.settings import Settings
 from shared.store import SnapshotReader, SnapshotWriter
 from shared.undisturbed import forget_foreign
 from workers.alerts import AlertKeeper
-from workers.broker_loss import SafelySettled
+from workers.broker_loss import SafelySettled, gives_lost_connections_up
 from workers.capture.throttle import Throttle
 from workers.database import make_engine
 from workers.presence import announces_itself
@@ -46,6 +46,7 @@ settings = load_settings()
 app = Celery("daybook", task_cls=SafelySettled, include=["workers.tasks", "workers.alert_tasks"])
 app.config_from_object("celeryconfig")
 ends_in_time(app)
+gives_lost_connections_up(app)
 announces_itself(settings)
 
 

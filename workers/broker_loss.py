@@ -7,18 +7,54 @@ does not even listen to the broker any more: it waits without end, while everyth
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NoReturn
+from functools import partial
+from typing import Any
 
 import redis
 import structlog
-from celery import Task
+from celery import Celery, Task, bootsteps
+from celery.worker.consumer import Consumer
 from celery.worker.request import Request
-from kombu.asynchronous import get_event_loop
 
 log = structlog.get_logger()
 
 
-class SettledOrLost(Request):  # type: ignore[misc]  # Celery has no types
+def gives_lost_connections_up(app: Celery) -> None:
+    """Let every worker of this app connect anew after the end of a task that could not be told."""
+    app.steps["consumer"].add(ConnectsAnew)
+
+
+class SoonBack(Consumer):  # type: ignore[misc]  # Celery has no types
+    """A worker's side of the broker, which is looked for every two seconds while it is away.
+
+    Celery looks for it less and less often: after an outage of a minute everybody would wait for up to 14 s more.
+    """
+
+    def ensure_connected(self, conn: Any) -> Any:
+        """The connection, once it is made."""
+        conn.ensure_connection = partial(conn.ensure_connection, interval_step=0)
+        return super().ensure_connected(conn)
+
+
+class ConnectsAnew(bootsteps.StartStopStep):  # type: ignore[misc]  # the same
+    """Part of a worker's connection, and begun with each: ends it when a task's end could not be told over it."""
+
+    requires = ("celery.worker.consumer:Tasks",)
+    untold = False
+
+    def start(self, consumer: Any) -> None:
+        """A new connection has been made."""
+        ConnectsAnew.untold = False
+        # Before the worker waits for anything. What Celery calls at a task's end may not raise: it swallows that.
+        consumer.hub.on_tick.add(_connect_anew)
+
+
+def _connect_anew() -> None:
+    if ConnectsAnew.untold:
+        raise redis.ConnectionError("a task's end could not be told to the broker")
+
+
+class SettledOrLost(Request):  # type: ignore[misc]  # the same
     """A task in a worker's hand, which ends with its message settled or with the connection given up.
 
     A message that goes with its connection is delivered again.
@@ -54,16 +90,10 @@ class SettledOrLost(Request):  # type: ignore[misc]  # Celery has no types
 
     def _give_up(self, error: Exception) -> None:
         log.warning("task_not_settled", error=type(error).__name__, of_task=self.id)
-        # In the worker's loop, not in here: Celery swallows what is raised at a task's end.
-        if hub := get_event_loop():
-            hub.call_soon(_connect_anew)  # type: ignore[no-untyped-call]
+        ConnectsAnew.untold = True
 
 
 class SafelySettled(Task):  # type: ignore[misc]  # the same
     """The base of all tasks: workers take hold of them by the class above."""
 
     Request = f"{__name__}:{SettledOrLost.__name__}"
-
-
-def _connect_anew() -> NoReturn:
-    raise redis.ConnectionError("a task's end could not be told to the broker")
