@@ -96,7 +96,9 @@ async def measure(stack: Stack, options: argparse.Namespace) -> None:
         screens.clients.setdefault(client.tenant_id, []).append(client)
     while len(screens.pending) < len(clients):
         await asyncio.sleep(0.05)
-    await asyncio.sleep(5.0)  # what the looking itself asks for is not what is measured
+    # What the looking itself asks for is not what is measured.
+    while stack.redis.llen(stack.keys.queue("commands")):
+        await asyncio.sleep(0.5)
     async with await psycopg.AsyncConnection.connect(stack.database_url) as db:
         steady = await round_("steady", stack, db, screens, options)
         await db.execute("UPDATE dashboard.local_day SET local_date = local_date - 1 WHERE timezone = %s", [ZONE])
