@@ -161,15 +161,31 @@ def test_local_midnight_makes_the_tenants_of_its_zone_due_once(db: psycopg.Conne
         assert noted(db) == rolled
 
 
-def test_at_midnight_only_those_at_whom_nobody_looks_wait(db: psycopg.Connection) -> None:
-    for tenant_id in ("hot", "cold", "colder"):
+def test_at_midnight_everybody_waits_for_a_turn_and_those_at_whom_somebody_looks_not_for_long(db: psycopg.Connection) -> None:
+    hot = [f"hot-{number}" for number in range(20)]
+    for tenant_id in (*hot, "cold", "colder"):
         add_tenant(db, tenant_id)
     noted(db)
-    assert changes.roll_days(db, datetime(2026, 3, 10, tzinfo=UTC), hot=lambda: ["hot", "gone"], delay_s=3600) == 3
-    assert changes.due_tenants(db, 10) == ["hot"]
-    assert changes.waited_tenants(db, 10) == []
+    assert changes.roll_days(db, datetime(2026, 3, 10, tzinfo=UTC), hot=lambda: [*hot, "gone"], delay_s=86400) == 22
+    assert changes.due_tenants(db, 30) == []
+    soon = f"due_at BETWEEN noted_at AND noted_at + interval '{changes.HOT_MIDNIGHT_S} s'"
+    waits = db.execute(f"SELECT DISTINCT tenant_id FROM dashboard.change WHERE {soon}").fetchall()
+    assert set(hot) <= {tenant_id for (tenant_id,) in waits}
+    assert db.execute("SELECT count(DISTINCT due_at) FROM dashboard.change").fetchone() == (22,)
     db.execute("UPDATE dashboard.change SET due_at = clock_timestamp() - interval '1 s' WHERE tenant_id = 'cold'")
-    assert changes.waited_tenants(db, 10) == ["cold"]
+    assert "cold" in changes.waited_tenants(db, 30)
+
+
+def test_nobody_waits_at_midnight_where_nobody_ever_does(db: psycopg.Connection) -> None:
+    add_tenant(db, "a")
+    noted(db)
+    changes.roll_days(db, datetime(2026, 3, 10, tzinfo=UTC), hot=lambda: ["a"], delay_s=0)
+    assert changes.due_tenants(db, 10) == ["a"]
+
+
+def test_a_change_for_everyone_waits_only_where_nobody_looks(db: psycopg.Connection) -> None:
+    add_tenant(db, "hot")
+    add_tenant(db, "cold")
     noted(db)
     db.execute("TRUNCATE dashboard.fx_rate")
     changes.expand_everyone(db, hot=["hot"], delay_s=3600)

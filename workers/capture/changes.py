@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import psycopg
 
 EVERYONE = "*"
+# Over so long the midnight of tenants that somebody looks at is spread: all at once they would keep everybody's changes waiting.
+HOT_MIDNIGHT_S = 3
 
 
 def due_tenants(connection: psycopg.Connection, limit: int) -> list[str]:
@@ -108,8 +110,8 @@ def roll_days(
 ) -> int:
     """Make due every tenant whose local day has changed since this was last asked; returns how many.
 
-    Daily values roll, invoices become overdue and quotes expire at the tenant's midnight without any row changing. Those
-    that are not `hot`, asked for only when a day has changed, wait for their turn, as in `defer`.
+    Daily values roll, invoices become overdue and quotes expire at the tenant's midnight without any row changing. All wait
+    for their turn, as in `defer`: those that are `hot`, asked for only when a day has changed, for HOT_MIDNIGHT_S at most.
     """
     rows = connection.execute(
         """
@@ -120,7 +122,7 @@ def roll_days(
     ).fetchall()
     if not (rolled := _rolled(dict(rows), now)):
         return 0
-    who = {"hot": list(hot()), "delay_s": delay_s}
+    who = {"hot": list(hot()), "hot_delay_s": min(HOT_MIDNIGHT_S, delay_s), "delay_s": delay_s}
     return sum(_roll(connection, {"zone": zone, "today": today, **who}) for zone, today in rolled.items())
 
 
@@ -143,7 +145,7 @@ def _roll(connection: psycopg.Connection, values: Mapping[str, object]) -> int:
         SELECT
             tenant_id,
             'infinity',
-            CASE WHEN tenant_id <> ALL (%(hot)s) THEN dashboard.next_turn(tenant_id, %(delay_s)s) END
+            dashboard.next_turn(tenant_id, CASE WHEN tenant_id = ANY (%(hot)s) THEN %(hot_delay_s)s ELSE %(delay_s)s END)
         FROM dashboard.tenant JOIN moved USING (timezone)
         """,
         values,
