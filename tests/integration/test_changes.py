@@ -161,7 +161,9 @@ def test_local_midnight_makes_the_tenants_of_its_zone_due_once(db: psycopg.Conne
         assert noted(db) == rolled
 
 
-def test_at_midnight_everybody_waits_for_a_turn_and_those_at_whom_somebody_looks_not_for_long(db: psycopg.Connection) -> None:
+def test_at_midnight_everybody_waits_for_a_turn_and_those_at_whom_somebody_looks_not_for_long(
+    db: psycopg.Connection,
+) -> None:
     hot = [f"hot-{number}" for number in range(20)]
     for tenant_id in (*hot, "cold", "colder"):
         add_tenant(db, tenant_id)

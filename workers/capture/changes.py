@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import psycopg
 
 EVERYONE = "*"
-# Over so long the midnight of tenants that somebody looks at is spread: all at once they would keep everybody's changes waiting.
+# Over so long the midnight of tenants that somebody looks at is spread: at once they would hold up the changes of all others.
 HOT_MIDNIGHT_S = 3
 
 
