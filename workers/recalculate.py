@@ -56,6 +56,7 @@ class _Outside:
     writer: SnapshotWriter
     alerts: AlertKeeper
     now: Callable[[], datetime]
+    lap: Callable[[str], None]
 
 
 def recalculate(
@@ -65,14 +66,16 @@ def recalculate(
     writer: SnapshotWriter,
     alerts: AlertKeeper,
     now: Callable[[], datetime],
+    lap: Callable[[str], None] = lambda _: None,
 ) -> list[Outcome]:
-    """Recompute each tenant once; outcomes in the order of the (distinct) ids.
+    """Recompute each tenant once; outcomes in the order of the (distinct) ids. `lap` is told each stage that has ended.
 
     Raises SourceUnavailable or StoreUnavailable when PostgreSQL or Redis is away: then nothing was settled, and the
     same call made again later does the work.
     """
     wanted = list(dict.fromkeys(tenant_ids))
-    outcomes = _halving(wanted, _Outside(source=source, writer=writer, alerts=alerts, now=now))
+    lap("start")
+    outcomes = _halving(wanted, _Outside(source=source, writer=writer, alerts=alerts, now=now, lap=lap))
     return [outcomes[tenant_id] for tenant_id in wanted]
 
 
@@ -126,6 +129,7 @@ def _once_more(tenant_id: str, outside: _Outside) -> dict[str, Outcome]:
 
 
 def _publish(loaded: Loaded, outside: _Outside) -> dict[str, Outcome]:
+    outside.lap("read")
     outcomes = {tenant_id: Outcome(tenant_id=tenant_id, status="unknown") for tenant_id in loaded.unknown}
     computed: dict[str, Dashboard] = {}
     candidates: list[Candidate] = []
@@ -137,6 +141,7 @@ def _publish(loaded: Loaded, outside: _Outside) -> dict[str, Outcome]:
             raise
         except Exception as error:  # noqa: BLE001 (the same)
             outcomes[tenant_id] = _failed(tenant_id, error, outside)
+    outside.lap("compute")
     if loaded.unknown:
         outside.writer.remove(sorted(loaded.unknown), loaded.state)
         outside.alerts.remove(sorted(loaded.unknown))
@@ -151,10 +156,12 @@ def _publish(loaded: Loaded, outside: _Outside) -> dict[str, Outcome]:
             version=str(written.version) if written.version else None,
             performance_score=computed[tenant_id].snapshot.performance_score,
         )
+    outside.lap("write")
     _judge_alerts(accepted, computed, loaded, outside)
     closes = {tenant_id: computed[tenant_id].close for tenant_id in accepted}
     months = {tenant_id: shown for tenant_id in accepted if (shown := computed[tenant_id].months) is not None}
     outside.source.keep_closes(closes, loaded.state, loaded.pending, months)
+    outside.lap("settle")
     return outcomes
 
 
