@@ -4,11 +4,11 @@
 
 Every process of the Procfile runs for real; clients and writer are one more process on the same machine. An answer is the
 first message that shows what was committed, at every socket of the tenant. Milliseconds from just before COMMIT is sent,
-or the request, to the message in the client's hands; in peace also what each stage of it took, as /metrics tells. The
-first round is repeated for each rate of --commits, the others have the first one; --rows 0 leaves them out. Four rounds of freshness, side by side: in peace; while somebody
-writes --rows rows a second into a table that is none of Daybook's (what the writing itself costs the machine); while one
-tenant writes them into its invoices; and while somebody writes elsewhere and reads that tenant's facts as often as it was
-computed before, outside of Daybook (what the machine has left when so much is written and read on it).
+or the request, to the message in the client's hands; in peace also what each stage of it took, as /metrics tells. Four rounds
+of freshness, side by side: in peace, once for each rate of --commits, the others with the first one; while somebody writes
+--rows rows a second into a table that is none of Daybook's (what the writing itself costs the machine); while one tenant
+writes them into its invoices; and while somebody writes elsewhere and reads that tenant's facts as often as it was computed
+before, outside of Daybook (what the machine has left when so much is written and read on it). --rows 0: only in peace.
 """
 
 from __future__ import annotations
