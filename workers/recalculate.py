@@ -32,7 +32,7 @@ class Database(Protocol):
 
     def pending(self, tenant_ids: Sequence[str]) -> dict[str, list[int]]: ...
     def mend(self, tenant_ids: Sequence[str]) -> None: ...
-    def load(self, tenant_ids: Sequence[str]) -> Loaded: ...
+    def load(self, tenant_ids: Sequence[str], *, unless_behind: bool = False) -> Loaded: ...
     def touched_documents(
         self, facts: TenantFacts, spans: Mapping[str, tuple[date, date]]
     ) -> dict[tuple[str, str], tuple[str, ...]]: ...
@@ -106,8 +106,9 @@ def _halving(tenant_ids: Sequence[str], outside: _Outside) -> dict[str, Outcome]
 
 
 def _loaded(tenant_ids: Sequence[str], outside: _Outside) -> Loaded:
-    """The facts, with totals of past days that are up to date; hardly any change touches them."""
-    loaded = outside.source.load(tenant_ids)
+    """The facts, with totals of past days that are up to date: those are mended before facts are read, or everybody's would
+    be read twice for one tenant's sake. On cash basis nearly every change touches them."""
+    loaded = outside.source.load(tenant_ids, unless_behind=True)
     if not loaded.past_behind:
         return loaded
     outside.source.mend(tenant_ids)

@@ -92,6 +92,25 @@ def test_a_batch_in_which_nothing_changed_is_three_statements_however_large(
         assert any("brought AS" in statement for statement in executed) == any(bases[one] == "cash" for one in asked)
 
 
+def test_facts_are_read_once_though_a_tenants_past_has_to_be_mended_first(
+    db: psycopg.Connection, pipeline: Pipeline, engine: Engine
+) -> None:
+    on_cash, other = add_tenant(db, "on_cash", basis="cash"), add_tenant(db, "other")
+    old = on_cash.invoice(today() - timedelta(days=400), 100, balance=50)
+    on_cash.payment(today() - timedelta(days=390), 50, on={old: 50}, unapplied=0)
+    pipeline.run("on_cash", "other")
+    on_cash.invoice(today(), 10)
+    other.invoice(today(), 10)
+    executed: list[str] = []
+    event.listen(
+        engine, "before_cursor_execute", lambda _connection, _cursor, statement, *_: executed.append(statement)
+    )
+    assert {outcome.status for outcome in pipeline.run("on_cash", "other").values()} == {"changed"}
+    assert any("day_book AS book" in statement for statement in executed), "nothing was mended"
+    assert sum("dashboard.quote" in statement for statement in executed) == 1
+    assert changes.due_tenants(db, 10) == {}
+
+
 def test_a_batch_is_settled_and_nothing_is_due_thereafter(db: psycopg.Connection, pipeline: Pipeline) -> None:
     for name in ("a", "b", "c"):
         add_tenant(db, name)

@@ -96,7 +96,9 @@ def _counters(counted: Counted) -> Iterator[Metric]:
 
 def _histograms(counted: Counted) -> Iterator[Metric]:
     for histogram in HISTOGRAMS:
-        family = HistogramMetricFamily(histogram.name, histogram.text, labels=[histogram.label] if histogram.label else [])
+        family = HistogramMetricFamily(
+            histogram.name, histogram.text, labels=[histogram.label] if histogram.label else []
+        )
         for value in histogram.values or (None,):
             observed = counted.observed(histogram, value)
             family.add_metric([value] if value else [], list(observed.buckets), observed.sum)
