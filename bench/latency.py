@@ -1,4 +1,5 @@
-"""How long it takes until clients see it: a commit, a recalculation command, and a commit beside a tenant that never rests.
+"""How long it takes until clients see it: a commit, one that follows another, a recalculation command, and a commit beside a
+tenant that never rests.
 
     python -m bench.latency [--tenants 100] [--sockets 3] [--commits 10 …] [--seconds 30] [--rows 1000]
 
@@ -36,6 +37,8 @@ from workers.database import make_engine
 from workers.source import Source
 
 WITHIN_S = 20.0
+# Between two commits of what is one action to a person.
+STEP_S = 0.05
 SALE = """
     INSERT INTO dashboard.invoice (tenant_id, invoice_id, status, issue_date, due_date, currency, total, tax, balance)
     SELECT tenant_id, %s, 'posted', (now() AT TIME ZONE timezone)::date, (now() AT TIME ZONE timezone)::date + 30,
@@ -102,6 +105,21 @@ async def commits(
         answers += screens.expect_one_more(tenant_id, time.perf_counter())
         await db.commit()
     return list(await asyncio.wait_for(asyncio.gather(*answers), WITHIN_S))
+
+
+async def second_commits(db: psycopg.AsyncConnection[Any], screens: Screens, tenants: Sequence[str]) -> list[float]:
+    """Seconds from the second of two COMMITs, which follows the first by STEP_S, to each socket; one tenant at a time."""
+    answers: list[float] = []
+    for tenant_id in tenants:
+        for is_second in (False, True):
+            begin = time.perf_counter()
+            await db.execute(SALE, [f"sale-{next(_numbers)}", tenant_id])
+            futures = screens.expect_one_more(tenant_id, time.perf_counter())
+            await db.commit()
+            if not is_second:
+                await asyncio.sleep(max(0.0, begin + STEP_S - time.perf_counter()))
+        answers += await asyncio.wait_for(asyncio.gather(*futures), WITHIN_S)
+    return answers
 
 
 async def commands(
@@ -223,6 +241,8 @@ async def measure(stack: Stack, options: argparse.Namespace) -> None:
         await db.commit()
         await commits(db, screens, tenants[:20], per_s=10, seconds=2)
         report(f"command → message, {len(clients)} sockets", await commands(db, screens, tenants, stack))
+        what = f"the second of two commits of a tenant, {1000 * STEP_S:.0f} ms apart → message"
+        report(what, await second_commits(db, screens, tenants))
         for per_s in options.commits:
             before = stages.read(stack.url)
             answers = await commits(db, screens, tenants, per_s=per_s, seconds=options.seconds)
