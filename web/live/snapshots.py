@@ -193,7 +193,7 @@ class Snapshots:
     def _on_read(self, held: Held[Snapshot], news: bool) -> None:
         if news:
             self._on_news(held.tenant_id)
-            self._stages.fetched(held.tenant_id)
+        self._stages.fetched(held.tenant_id, news=news)
         audience = self._audiences.get(held.tenant_id)
         if audience is None:
             return

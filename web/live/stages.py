@@ -29,9 +29,10 @@ class Stages:
             self._notify(max(0.0, time.time() - notice.at / 1000))
             self._heard_at.setdefault(tenant_id, time.monotonic())
 
-    def fetched(self, tenant_id: str) -> None:
-        """What it told of is here, or something later."""
-        if (heard_at := self._heard_at.pop(tenant_id, None)) is not None:
+    def fetched(self, tenant_id: str, *, news: bool) -> None:
+        """The tenant was read since. `news`: what was found is; else somebody had read it before the notice came."""
+        heard_at = self._heard_at.pop(tenant_id, None)
+        if news and heard_at is not None:
             self._fetch(time.monotonic() - heard_at)
 
     def counting(self, updates: Counter) -> Sent:

@@ -21,7 +21,7 @@ def test_news_is_told_by_every_stage() -> None:
     stages = Stages(metrics.stage_seconds)
     sent = stages.counting(metrics.updates.labels("socket"))
     stages.heard("t", Notice(tenant="t", version="e-1", at=int(1000 * time.time()) - 500))
-    stages.fetched("t")
+    stages.fetched("t", news=True)
     sent(time.monotonic())
     sent(time.monotonic())
 
@@ -34,7 +34,7 @@ def test_news_is_told_by_every_stage() -> None:
 def test_what_was_asked_for_without_news_is_counted_as_sent_and_told_by_no_stage() -> None:
     metrics = Metrics()
     stages = Stages(metrics.stage_seconds)
-    stages.fetched("t")
+    stages.fetched("t", news=True)
     stages.counting(metrics.updates.labels("socket"))(None)
 
     assert _told(metrics.registry) == [0, 0, 0]
@@ -45,10 +45,10 @@ def test_a_notice_that_says_no_time_and_a_tenant_that_was_left_are_told_by_no_st
     metrics = Metrics()
     stages = Stages(metrics.stage_seconds)
     stages.heard("t", Notice(tenant="t", status="failing"))
-    stages.fetched("t")
+    stages.fetched("t", news=True)
     stages.heard("u", Notice(tenant="u", version="e-1", at=1))
     stages.forget("u")
-    stages.fetched("u")
+    stages.fetched("u", news=True)
 
     assert _told(metrics.registry) == [1, 0, 0]
 
@@ -58,3 +58,13 @@ def test_a_clock_that_is_behind_makes_nothing_negative() -> None:
     Stages(metrics.stage_seconds).heard("t", Notice(tenant="t", version="e-1", at=int(1000 * time.time()) + 60_000))
 
     assert _told(metrics.registry, "sum")[0] == 0
+
+
+def test_what_was_read_before_its_notice_came_is_not_taken_for_the_next_news() -> None:
+    metrics = Metrics()
+    stages = Stages(metrics.stage_seconds)
+    stages.heard("t", Notice(tenant="t", version="e-1", at=1))
+    stages.fetched("t", news=False)
+    stages.fetched("t", news=True)
+
+    assert _told(metrics.registry) == [1, 0, 0]
