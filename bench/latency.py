@@ -1,13 +1,15 @@
-"""How long it takes until clients see it: a commit, a recalculation command, and a commit beside a tenant that never rests.
+"""How long it takes until clients see it: a commit, one that follows another, a recalculation command, and a commit beside a
+tenant that never rests.
 
-    python -m bench.latency [--tenants 100] [--sockets 3] [--commits 10] [--seconds 30] [--rows 1000]
+    python -m bench.latency [--tenants 100] [--sockets 3] [--commits 10 …] [--seconds 30] [--rows 1000]
 
 Every process of the Procfile runs for real; clients and writer are one more process on the same machine. An answer is the
 first message that shows what was committed, at every socket of the tenant. Milliseconds from just before COMMIT is sent,
-or the request, to the message in the client's hands. Four rounds of freshness, side by side: in peace; while somebody
-writes --rows rows a second into a table that is none of Daybook's (what the writing itself costs the machine); while one
-tenant writes them into its invoices; and while somebody writes elsewhere and reads that tenant's facts as often as it was
-computed before, outside of Daybook (what the machine has left when so much is written and read on it).
+or the request, to the message in the client's hands; in peace also what each stage of it took, as /metrics tells. Four rounds
+of freshness, side by side: in peace, once for each rate of --commits, the others with the first one; while somebody writes
+--rows rows a second into a table that is none of Daybook's (what the writing itself costs the machine); while one tenant
+writes them into its invoices; and while somebody writes elsewhere and reads that tenant's facts as often as it was computed
+before, outside of Daybook (what the machine has left when so much is written and read on it). --rows 0: only in peace.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from typing import Any
 
 import psycopg
 
+from bench import stages
 from bench.clients import Client, connect_all
 from bench.machine import load_note, percentile, product
 from tests.servers import eventually
@@ -34,6 +37,8 @@ from workers.database import make_engine
 from workers.source import Source
 
 WITHIN_S = 20.0
+# Between two commits of what is one action to a person.
+STEP_S = 0.05
 SALE = """
     INSERT INTO dashboard.invoice (tenant_id, invoice_id, status, issue_date, due_date, currency, total, tax, balance)
     SELECT tenant_id, %s, 'posted', (now() AT TIME ZONE timezone)::date, (now() AT TIME ZONE timezone)::date + 30,
@@ -88,18 +93,33 @@ class Screens:
 
 
 async def commits(
-    db: psycopg.AsyncConnection[Any], screens: Screens, tenants: Sequence[str], options: Any
+    db: psycopg.AsyncConnection[Any], screens: Screens, tenants: Sequence[str], *, per_s: float, seconds: float
 ) -> list[float]:
     """Seconds from COMMIT to each socket, tenants taking turns."""
     answers: list[asyncio.Future[float]] = []
     begin = time.perf_counter()
-    for number in range(int(options.seconds * options.commits)):
-        await asyncio.sleep(max(0.0, begin + number / options.commits - time.perf_counter()))
+    for number in range(int(seconds * per_s)):
+        await asyncio.sleep(max(0.0, begin + number / per_s - time.perf_counter()))
         tenant_id = tenants[number % len(tenants)]
         await db.execute(SALE, [f"sale-{next(_numbers)}", tenant_id])
         answers += screens.expect_one_more(tenant_id, time.perf_counter())
         await db.commit()
     return list(await asyncio.wait_for(asyncio.gather(*answers), WITHIN_S))
+
+
+async def second_commits(db: psycopg.AsyncConnection[Any], screens: Screens, tenants: Sequence[str]) -> list[float]:
+    """Seconds from the second of two COMMITs, which follows the first by STEP_S, to each socket; one tenant at a time."""
+    answers: list[float] = []
+    for tenant_id in tenants:
+        for is_second in (False, True):
+            begin = time.perf_counter()
+            await db.execute(SALE, [f"sale-{next(_numbers)}", tenant_id])
+            futures = screens.expect_one_more(tenant_id, time.perf_counter())
+            await db.commit()
+            if not is_second:
+                await asyncio.sleep(max(0.0, begin + STEP_S - time.perf_counter()))
+        answers += await asyncio.wait_for(asyncio.gather(*futures), WITHIN_S)
+    return answers
 
 
 async def commands(
@@ -179,7 +199,7 @@ async def beside(
     )
     writer.start()
     await asyncio.sleep(1.0)
-    answers = await commits(db, screens, others, options)
+    answers = await commits(db, screens, others, per_s=options.commits[0], seconds=options.seconds)
     stop.set()
     rows, seconds, ended = await asyncio.to_thread(written.get, timeout=WITHIN_S)
     writer.join()
@@ -219,29 +239,39 @@ async def measure(stack: Stack, options: argparse.Namespace) -> None:
         db = await opened.enter_async_context(await psycopg.AsyncConnection.connect(stack.database_url))
         await db.execute("CREATE TABLE elsewhere (tenant_id text, id text, total numeric, PRIMARY KEY (tenant_id, id))")
         await db.commit()
-        await commits(db, screens, tenants[:20], argparse.Namespace(seconds=2, commits=10))
+        await commits(db, screens, tenants[:20], per_s=10, seconds=2)
         report(f"command → message, {len(clients)} sockets", await commands(db, screens, tenants, stack))
-        what = (
-            f"commit → message, {options.tenants} tenants, {len(clients)} sockets, {options.commits} commits a second"
-        )
-        report(what, await commits(db, screens, tenants, options))
-        answers, _ = await beside(stack, db, screens, tenants, options, ELSEWHERE)
-        alone = report("the same while the machine writes elsewhere", answers)
-        answers, computed = await beside(stack, db, screens, tenants, options, SALE)
-        busy = report("the same while one tenant writes without rest", answers)
-        spawn = multiprocessing.get_context("spawn")
-        stop = spawn.Event()
-        arguments = (stack.database_url, tenants[0], computed, stop)
-        reader = spawn.Process(target=read_without_rest, args=arguments, daemon=True)
-        reader.start()
-        answers, _ = await beside(stack, db, screens, tenants, options, ELSEWHERE)
-        stop.set()
-        laden = report("the same while the machine writes and reads as much elsewhere", answers)
-        print(
-            f"  the others' p99: × {busy / alone:.2f} of writing elsewhere, × {busy / laden:.2f} of writing and reading"
-        )
+        what = f"the second of two commits of a tenant, {1000 * STEP_S:.0f} ms apart → message"
+        report(what, await second_commits(db, screens, tenants))
+        for per_s in options.commits:
+            before = stages.read(stack.url)
+            answers = await commits(db, screens, tenants, per_s=per_s, seconds=options.seconds)
+            what = f"commit → message, {options.tenants} tenants, {len(clients)} sockets, {per_s:g} commits a second"
+            report(what, answers)
+            print(*stages.between(before, stages.read(stack.url)), sep="\n")
+        if options.rows:
+            await measure_beside(stack, db, screens, tenants, options)
     for client in clients:
         client.leave()
+
+
+async def measure_beside(
+    stack: Stack, db: psycopg.AsyncConnection[Any], screens: Screens, tenants: Sequence[str], options: Any
+) -> None:
+    """The rounds in which others write."""
+    answers, _ = await beside(stack, db, screens, tenants, options, ELSEWHERE)
+    alone = report("the same while the machine writes elsewhere", answers)
+    answers, computed = await beside(stack, db, screens, tenants, options, SALE)
+    busy = report("the same while one tenant writes without rest", answers)
+    spawn = multiprocessing.get_context("spawn")
+    stop = spawn.Event()
+    arguments = (stack.database_url, tenants[0], computed, stop)
+    reader = spawn.Process(target=read_without_rest, args=arguments, daemon=True)
+    reader.start()
+    answers, _ = await beside(stack, db, screens, tenants, options, ELSEWHERE)
+    stop.set()
+    laden = report("the same while the machine writes and reads as much elsewhere", answers)
+    print(f"  the others' p99: × {busy / alone:.2f} of writing elsewhere, × {busy / laden:.2f} of writing and reading")
 
 
 def main() -> None:
@@ -249,7 +279,7 @@ def main() -> None:
     parser.add_argument("--tenants", type=int, default=100)
     parser.add_argument("--documents", type=int, default=500)
     parser.add_argument("--sockets", type=int, default=3, help="of each tenant")
-    parser.add_argument("--commits", type=float, default=10, help="a second")
+    parser.add_argument("--commits", type=float, default=[10], nargs="+", help="a second; several in turn")
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--rows", type=int, default=1000, help="a second")
     options = parser.parse_args()

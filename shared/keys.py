@@ -102,6 +102,10 @@ class Keys:
         """Present while a tenant must not be computed again because of row changes."""
         return f"{self.prefix}:throttle:{tenant_id}"
 
+    def in_a_row(self, tenant_id: str) -> str:
+        """How often a tenant was computed without a pause, see workers/capture/throttle.py; gone after one."""
+        return f"{self.prefix}:inarow:{tenant_id}"
+
     def in_flight(self, tenant_id: str) -> str:
         """Task id of the recalculation that requests for one tenant share."""
         return f"{self.prefix}:inflight:{tenant_id}"

@@ -11,12 +11,14 @@ from shared.alerts import Announcement
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Something on the channel: a newer snapshot of `tenant` (version), its computation failing or gone (status), its
-    alerts changed (alerts: the board's revision), a word for its notification sockets, or everybody's without a tenant
-    (event: the message as clients get it), or a heartbeat in milliseconds."""
+    """Something on the channel: a newer snapshot of `tenant` (version; at: when it was written, in milliseconds by Redis'
+    clock), its computation failing or gone (status), its alerts changed (alerts: the board's revision), a word for its
+    notification sockets, or everybody's without a tenant (event: the message as clients get it), or a heartbeat in
+    milliseconds."""
 
     tenant: str | None = None
     version: str | None = None
+    at: int | None = None
     status: str | None = None
     alerts: int | None = None
     event: Announcement | None = None

@@ -102,8 +102,8 @@ if older(lineage, state, as_of, cur[4], cur[5], cur[6]) then
 end
 local epoch, revision = cur[1], cur[2]
 local changed = cur[3] ~= digest
+local now = redis.call('TIME')
 if not epoch then
-  local now = redis.call('TIME')
   epoch = string.format('%d%06d', tonumber(now[1]), tonumber(now[2]))
   revision = '0'
 end
@@ -113,7 +113,8 @@ redis.call('HSET', KEYS[1], 'epoch', epoch, 'revision', revision, 'digest', dige
 redis.call('HDEL', KEYS[1], 'failing', 'failing_since', 'gone')
 redis.call('PERSIST', KEYS[1])
 if changed or cur[7] then
-  redis.call('PUBLISH', channel, cjson.encode({tenant = tenant, version = epoch .. '-' .. revision}))
+  local at = tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000)
+  redis.call('PUBLISH', channel, cjson.encode({tenant = tenant, version = epoch .. '-' .. revision, at = at}))
 end
 return {changed and 'changed' or 'unchanged', epoch, revision}
 """

@@ -127,7 +127,7 @@ def _register_dashboard(app: Flask, services: Services) -> None:
         snapshots=snapshots,
         auth=auth,
         intervals=intervals,
-        sent=metrics.updates.labels("stream"),
+        sent=services.stages.counting(metrics.updates.labels("stream")),
     )
     sockets = Sockets(
         doorkeeper=doorkeeper,
@@ -137,7 +137,8 @@ def _register_dashboard(app: Flask, services: Services) -> None:
         settings=services.settings,
         closes=metrics.socket_closes,
     )
-    socket.register(sockets, intervals=intervals, sent=metrics.updates.labels("socket"))
+    sent = services.stages.counting(metrics.updates.labels("socket"))
+    socket.register(sockets, intervals=intervals, sent=sent)
     notifications.register(sockets, boards=boards, commands=commands)
     sockets.register(app)
 

@@ -26,6 +26,7 @@ from web.live.hub import Hub
 from web.live.leases import Leases
 from web.live.looking import Looking
 from web.live.snapshots import Snapshots
+from web.live.stages import Stages
 from web.ops.metrics import Metrics
 from web.ops.worker_metrics import WorkerMetrics
 from web.redis.circuit import Circuit
@@ -52,6 +53,7 @@ class Services:
     snapshots: Snapshots
     boards: Boards
     leases: Leases[Answer]
+    stages: Stages
     hub: Hub
     metrics: Metrics
 
@@ -68,6 +70,7 @@ def make_services(app: Flask, settings: Settings) -> Services:
     tickets = Tickets(client, keys, circuit, views)
     looking = Looking(Looked(client, keys), circuit, ask=commands.refresh)
     leases: Leases[Answer] = Leases(freshness)
+    stages = Stages(metrics.stage_seconds)
     snapshots = Snapshots(
         SnapshotReader(client, keys),
         circuit,
@@ -76,6 +79,7 @@ def make_services(app: Flask, settings: Settings) -> Services:
         looking,
         notices=metrics.notices,
         reads=metrics.replica_reads,
+        stages=stages,
         on_news=leases.drop,
     )
     boards = Boards(AlertReader(client, keys), circuit, recalculate=commands.ask, reads=metrics.replica_reads)
@@ -93,6 +97,7 @@ def make_services(app: Flask, settings: Settings) -> Services:
         snapshots=snapshots,
         boards=boards,
         leases=leases,
+        stages=stages,
         hub=Hub(client, keys, freshness, snapshots, boards, leases, looking=looking, resyncs=metrics.resyncs),
         metrics=metrics,
     )

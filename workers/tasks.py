@@ -16,7 +16,6 @@ from celery import Task
 from shared.counters import QUEUES
 from shared.errors import DaybookError, SourceUnavailable, StoreUnavailable
 from shared.outcomes import Recalculation
-from shared.queue_wait import waited_ms
 from shared.receipts import Question, ReceiptStore
 from shared.versions import Version
 from workers import quarantine, sweep, worker_stats
@@ -27,6 +26,7 @@ from workers.ingest import ingest as ingest_documents
 from workers.recalculate import recalculate as recalculate_tenants
 from workers.recalculate import report_failure
 from workers.receipts import make_receipt
+from workers.stages import Trace
 
 log = structlog.get_logger()
 
@@ -47,7 +47,7 @@ def recalculate(self: Task, tenant_ids: list[str]) -> dict[str, Any]:
     """Recompute these tenants now; the result is a shared.outcomes.Recalculation."""
     if not isinstance(tenant_ids, list) or not all(isinstance(tenant_id, str) for tenant_id in tenant_ids):
         raise TypeError("dashboard.recalculate takes one list of tenant ids: --args='[[\"USER_ID\"]]'")
-    started, queued_ms = time.monotonic(), waited_ms(self.request)
+    started, trace = time.monotonic(), Trace(self.request)
     held = resources()
     try:
         with held.throttle.computing(tenant_ids):
@@ -58,7 +58,12 @@ def recalculate(self: Task, tenant_ids: list[str]) -> dict[str, Any]:
                 client=held.redis,
                 keys=held.keys,
                 compute=lambda ids: recalculate_tenants(
-                    ids, source=held.source, writer=held.writer, alerts=held.alerts, now=lambda: datetime.now(UTC)
+                    ids,
+                    source=held.source,
+                    writer=held.writer,
+                    alerts=held.alerts,
+                    now=lambda: datetime.now(UTC),
+                    lap=trace.lap,
                 ),
                 report_failure=lambda tenant_id, reason: report_failure(
                     tenant_id, reason, writer=held.writer, alerts=held.alerts
@@ -76,9 +81,9 @@ def recalculate(self: Task, tenant_ids: list[str]) -> dict[str, Any]:
         verdicts=dict(Counter(outcome.status for outcome in outcomes)),
         queue=_queue(self),
         ms=round(result.duration_seconds * 1000, 1),
-        queued_ms=queued_ms,
+        queued_ms=trace.queued_ms,
     )
-    worker_stats.recalculated(result, _queue(self), held.redis, held.keys)
+    worker_stats.recalculated(result, _queue(self), held.redis, held.keys, trace)
     reply: dict[str, Any] = msgspec.to_builtins(result)
     return reply
 

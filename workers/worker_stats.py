@@ -14,13 +14,18 @@ from shared.errors import SourceUnavailable
 from shared.keys import Keys
 from shared.outcomes import Recalculation
 from shared.pulse import Pulse
+from workers.stages import Trace
 
 log = structlog.get_logger()
 
 
-def recalculated(result: Recalculation, queue: str, client: redis.Redis, keys: Keys) -> None:
-    """Count one finished task, and keep which tenants fail and what each took."""
+def recalculated(
+    result: Recalculation, queue: str, client: redis.Redis, keys: Keys, trace: Trace | None = None
+) -> None:
+    """Count one finished task with its stages, and keep which tenants fail and what each took."""
     tally = Tally()
+    if trace is not None:
+        trace.count(tally)
     tally.count(TASKS, queue)
     tally.observe(SECONDS, result.duration_seconds)
     tally.observe(TENANTS, len(result.outcomes))

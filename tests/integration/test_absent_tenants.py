@@ -22,6 +22,8 @@ from web.live.held import Gone
 from web.live.looking import Looking
 from web.live.mailbox import Update
 from web.live.snapshots import Snapshots
+from web.live.stages import Stages
+from web.ops.metrics import Metrics
 from web.redis.circuit import Circuit
 
 
@@ -46,7 +48,7 @@ def test_who_stays_away_is_refused_after_a_minute(
         snapshots = Snapshots(
             SnapshotReader(client, keys), Circuit(), Freshness(client, keys, Settings(redis_url=services.redis_url)),
             Asked(), Looking(Looked(client, keys), Circuit(), ask=Asked().ask),
-            notices=counter("notices"), reads=counter("reads", "kind", "from"),
+            notices=counter("notices"), reads=counter("reads", "kind", "from"), stages=Stages(Metrics().stage_seconds),
         )  # fmt: skip
         write_snapshot(client, keys, "t", n=1)
         with snapshots.open("t") as mailbox:

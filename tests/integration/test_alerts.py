@@ -47,8 +47,8 @@ class SourceAt(Source):
 
     now = NOON
 
-    def load(self, tenant_ids: Any, *, now: datetime | None = None) -> Loaded:
-        return super().load(tenant_ids, now=now or self.now)
+    def load(self, tenant_ids: Any, *, now: datetime | None = None, unless_behind: bool = False) -> Loaded:
+        return super().load(tenant_ids, now=now or self.now, unless_behind=unless_behind)
 
 
 @dataclass
@@ -233,7 +233,7 @@ def test_what_a_late_computation_saw_changes_no_alert(books: Books, engine: Engi
     books.at(NOON + HOUR)
 
     class Late(SourceAt):
-        def load(self, tenant_ids: Any, *, now: datetime | None = None) -> Loaded:
+        def load(self, tenant_ids: Any, *, now: datetime | None = None, unless_behind: bool = False) -> Loaded:
             return late
 
     # As a worker that was frozen between reading and writing.
@@ -264,7 +264,7 @@ def test_a_judgement_that_a_later_quiet_computation_overtook_is_made_once_more(
     class Frozen(SourceAt):
         """Reads while the profit is negative; by the time it is heard, a later computation has found nothing at all."""
 
-        def load(self, tenant_ids: Any, *, now: datetime | None = None) -> Loaded:
+        def load(self, tenant_ids: Any, *, now: datetime | None = None, unless_behind: bool = False) -> Loaded:
             return late
 
     class Meanwhile(SnapshotWriter):

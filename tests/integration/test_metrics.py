@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from cli.local.embedded import free_port
+from shared.counters import STAGES
 from shared.keys import Keys
 from shared.outcomes import Outcome, Recalculation
 from shared.pulse import Pulse
@@ -26,6 +27,7 @@ from tests.tokens import bearer
 from web.ops.metrics import MULTIPROCESS_DIR, Metrics
 from workers import worker_stats
 from workers.audit import Finding, record
+from workers.stages import Trace
 
 HEALTH = "/api/dashboard/health/"
 
@@ -77,6 +79,26 @@ def test_workers_counts_are_exposed_in_prometheus_format_without_tenants(
     assert found["dashboard_queue_length", "queue=commands"] == 0
     assert {name for name, _ in found if not name.startswith("dashboard_")} == set()
     assert not any("t1" in label for _, label in found)
+
+
+def test_a_task_sent_for_changes_counts_each_of_its_stages_once_for_each_tenant(
+    server: WebServer, valkey: redis.Redis, keys: Keys
+) -> None:
+    queued_ms = time.time_ns() // 1_000_000 - 30
+    trace = Trace({"noted_ms": [4, 40], "queued_ms": queued_ms})
+    for stage in STAGES[2:]:
+        trace.lap(stage)
+    worker_stats.recalculated(computed("changed", "changed"), "changes", valkey, keys, trace)
+    not_of_a_change = Trace({"queued_ms": queued_ms})
+    not_of_a_change.lap("read")
+    worker_stats.recalculated(computed("changed"), "sweep", valkey, keys, not_of_a_change)
+    found = samples(server)
+    counts = {stage: found["dashboard_stage_seconds_count", f"stage={stage}"] for stage in STAGES}
+    assert counts == dict.fromkeys(STAGES, 2)
+    assert found["dashboard_stage_seconds_bucket", "le=0.005,stage=listen"] == 1
+    assert found["dashboard_stage_seconds_bucket", "le=0.05,stage=listen"] == 2
+    assert found["dashboard_stage_seconds_sum", "stage=listen"] == pytest.approx(0.044)
+    assert found["dashboard_stage_seconds_sum", "stage=queue"] >= 0.060
 
 
 def test_the_pulse_carries_what_fails_drifts_and_waits(server: WebServer, valkey: redis.Redis, keys: Keys) -> None:

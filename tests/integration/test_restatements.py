@@ -39,8 +39,8 @@ class Days(Source):
 
     now = datetime.now(UTC)
 
-    def load(self, tenant_ids: Any, *, now: datetime | None = None) -> Loaded:
-        return super().load(tenant_ids, now=now or self.now)
+    def load(self, tenant_ids: Any, *, now: datetime | None = None, unless_behind: bool = False) -> Loaded:
+        return super().load(tenant_ids, now=now or self.now, unless_behind=unless_behind)
 
 
 class Board:

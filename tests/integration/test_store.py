@@ -48,12 +48,34 @@ def notices(valkey: redis.Redis, keys: Keys) -> Iterator[redis.client.PubSub]:
 
 
 def received(notices: redis.client.PubSub) -> list[dict[str, object]]:
-    """What has been published so far: all of it precedes an answer that we ask for afterwards."""
+    """What has been published so far, but for when: all of it precedes an answer that we ask for afterwards."""
+    messages = raw(notices)
+    for message in messages:
+        assert ("at" in message) == ("version" in message)
+        message.pop("at", None)
+    return messages
+
+
+def raw(notices: redis.client.PubSub) -> list[dict[str, object]]:
     notices.ping()
     messages = []
     while (message := notices.get_message(timeout=5)) and message["type"] != "pong":
         messages.append(json.loads(message["data"]))
     return messages
+
+
+def test_a_notice_says_when_it_was_written_by_the_clock_of_redis(
+    writer: SnapshotWriter, valkey: redis.Redis, notices: redis.client.PubSub
+) -> None:
+    def redis_ms() -> int:
+        seconds, microseconds = valkey.time()
+        return int(seconds * 1000 + microseconds // 1000)
+
+    before = redis_ms()
+    writer.write([candidate()])
+    (notice,) = raw(notices)
+    assert isinstance(notice["at"], int)
+    assert before <= notice["at"] <= redis_ms()
 
 
 def test_first_snapshot_is_revision_one_of_a_new_epoch(writer: SnapshotWriter, reader: SnapshotReader) -> None:

@@ -39,6 +39,28 @@ def test_a_claim_holds_for_everyone_until_the_tenant_is_done(valkey: redis.Redis
     eventually(lambda: another.claim(["t1"]) == ["t1"], within_s=2.0)
 
 
+def test_the_breath_grows_with_each_computation_and_begins_anew_after_a_pause(
+    valkey: redis.Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = 1000
+    monkeypatch.setattr("workers.capture.throttle.BREATH_S", 25.0)  # so long that none ends meanwhile
+    monkeypatch.setattr("workers.capture.throttle.LONGEST_BREATH_S", 60.0)
+    monkeypatch.setattr("workers.capture.throttle.PAUSE_S", 100.0)
+    throttle = Throttle(valkey, keys)
+
+    def breaths(*tenant_ids: str) -> list[int]:
+        throttle.done(tenant_ids)
+        return [round(valkey.pttl(keys.throttle(tenant_id)) / second) for tenant_id in tenant_ids]
+
+    assert breaths("t1") == [25]
+    assert breaths("t1", "t2") == [50, 25]
+    assert [breaths("t1"), breaths("t1")] == [[60], [60]]
+    assert 0 < valkey.pttl(keys.in_a_row("t1")) <= 100 * second
+    valkey.delete(keys.in_a_row("t1"))  # as it expires
+    assert breaths("t1") == [25]
+    throttle.done([])
+
+
 def test_a_long_computation_keeps_its_hold_and_a_dead_one_loses_it(
     valkey: redis.Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,7 @@ from web.live.hub import Hub
 from web.live.lifetime import Lifetime
 from web.live.mailbox import Mailbox, Update
 from web.live.snapshots import Snapshots
+from web.live.stages import Sent
 from web.transport.compression import Compression, agree
 from web.transport.connection import Connection
 from web.transport.messages import (
@@ -127,7 +128,7 @@ class DashboardSession(Session):
 
     kind = DashboardMessage
 
-    def __init__(self, parts: SessionParts, *, bounds: Intervals, sent: Counter) -> None:
+    def __init__(self, parts: SessionParts, *, bounds: Intervals, sent: Sent) -> None:
         super().__init__(parts)
         self._bounds = bounds
         self._sent = sent
@@ -149,8 +150,9 @@ class DashboardSession(Session):
     def deliver(self) -> None:
         while (news := self.mailbox.take()) is not None:
             if isinstance(news, Update):
+                news_at = self.mailbox.news_at
                 self.socket.share(news.message)
-                self._sent.inc()
+                self._sent(news_at)
                 self._sent_at = time.monotonic()
             else:
                 self.send(status(news))
@@ -169,8 +171,8 @@ class DashboardSession(Session):
         self.send(ConfigurationUpdated(config=Config(update_interval=interval_s)))
 
 
-def register(sockets: Sockets, *, intervals: Intervals, sent: Counter) -> None:
-    """The dashboard's socket. `sent` counts snapshots."""
+def register(sockets: Sockets, *, intervals: Intervals, sent: Sent) -> None:
+    """The dashboard's socket. `sent` is told of each snapshot."""
     sockets.add(
         "dashboard",
         "/ws/dashboard/<user_id>/",

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from flask import Flask, Response, request
-from prometheus_client import Counter
 
 from shared.settings import Intervals
 from shared.versions import Version
@@ -21,6 +20,7 @@ from web.live.hub import Hub
 from web.live.lifetime import Ending, Lifetime
 from web.live.mailbox import Mailbox, Update
 from web.live.snapshots import Snapshots
+from web.live.stages import Sent
 from web.transport import sse
 from web.transport.connection import Connection
 from web.transport.messages import StreamConnection, StreamEnd, StreamStatus
@@ -62,9 +62,9 @@ class StreamSession:
         wishes: Wishes,
         *,
         snapshots: Snapshots,
-        sent: Counter,
+        sent: Sent,
     ) -> None:
-        """`sent` counts the snapshots."""
+        """`sent` is told of each snapshot."""
         self._mailbox = mailbox
         self._stream = stream
         self._lifetime = lifetime
@@ -91,7 +91,9 @@ class StreamSession:
             news = self._mailbox.take()
             if isinstance(news, Update):
                 if not self._to_skip(news.version):
+                    news_at = self._mailbox.news_at
                     yield self._update(news)
+                    self._sent(news_at)
             elif news is not None:
                 yield sse.event(_status(news))
             else:
@@ -133,7 +135,6 @@ class StreamSession:
 
     def _update(self, update: Update) -> bytes:
         self._sequence += 1
-        self._sent.inc()
         self._seen = self._doubt_until = None
         self._sent_at = time.monotonic()
         return sse.numbered_event(str(update.version), b"dashboard_update", self._sequence, update.body)
@@ -163,9 +164,9 @@ def register(
     snapshots: Snapshots,
     auth: Auth,
     intervals: Intervals,
-    sent: Counter,
+    sent: Sent,
 ) -> None:
-    """The stream's route. `sent` counts snapshots."""
+    """The stream's route. `sent` is told of each snapshot."""
 
     @app.get("/api/dashboard/streaming/aggregate/")
     def stream() -> Response:

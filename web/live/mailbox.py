@@ -77,7 +77,9 @@ class Update:
 class Mailbox:
     """One client's place among those who follow a tenant. A context manager: leaving it closes the mailbox."""
 
-    __slots__ = ("_close", "_request", "_status", "_update", "_view", "is_tenant_gone", "tenant_id", "wake", "wanting")
+    __slots__ = (
+        "_close", "_request", "_status", "_update", "_view", "is_tenant_gone", "news_at", "tenant_id", "wake", "wanting",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -93,6 +95,8 @@ class Mailbox:
         # The next reading is to be delivered even if its version is not new.
         self.wanting = True
         self.is_tenant_gone = False
+        # When the newest snapshot was put in, by time.monotonic(); None when it was only asked for.
+        self.news_at: float | None = None
         self._update: Update | None = None
         self._status: Staleness | None = None
         self._request = request
@@ -120,8 +124,9 @@ class Mailbox:
         status, self._status = self._status, None
         return status
 
-    def post(self, update: Update) -> None:
-        """Put a snapshot in, in place of one that was not taken yet."""
+    def post(self, update: Update, *, news_at: float | None = None) -> None:
+        """Put a snapshot in, in place of one that was not taken yet. `news_at`: the moment, if nobody has seen it before."""
+        self.news_at = news_at
         self._update = update.through(self._view)
         self.wanting = False
         self.wake.set()

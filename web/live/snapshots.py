@@ -22,6 +22,7 @@ from web.live.looking import Looking
 from web.live.mailbox import Mailbox, Update
 from web.live.replica import Replica
 from web.live.snapshot_reader import Snapshot, StoreReader
+from web.live.stages import Stages
 from web.redis.circuit import Circuit
 
 log = structlog.get_logger()
@@ -58,9 +59,10 @@ class Audience:
 
     def deliver(self, update: Update, *, everyone: bool) -> None:
         """Put it into the mailboxes of everyone, or of those who asked for it."""
+        news_at = time.monotonic() if everyone else None
         for mailbox in self.mailboxes:
             if everyone or mailbox.wanting:
-                mailbox.post(update)
+                mailbox.post(update, news_at=news_at)
 
 
 class Snapshots:
@@ -76,6 +78,7 @@ class Snapshots:
         *,
         notices: Counter,
         reads: Counter,
+        stages: Stages,
         on_news: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`notices` and `reads` are counted; the label of `reads` says whether what was held was the newest.
@@ -87,6 +90,7 @@ class Snapshots:
         self._remedies = remedies
         self._looking = looking
         self._notices = notices
+        self._stages = stages
         self._audiences: dict[str, Audience] = {}
         self._replica = Replica(
             StoreReader(reader),
@@ -146,6 +150,7 @@ class Snapshots:
         is_about_alerts = notice.alerts is not None or notice.event is not None
         if notice.tenant in self._audiences and not is_about_alerts:
             self._notices.inc()
+            self._stages.heard(notice.tenant, notice)
             self._replica.read_soon([notice.tenant])
 
     def announce(self) -> None:
@@ -182,11 +187,13 @@ class Snapshots:
             audience.mailboxes.discard(mailbox)
             if not audience.mailboxes:
                 del self._audiences[mailbox.tenant_id]
+                self._stages.forget(mailbox.tenant_id)
                 self._replica.leave(mailbox.tenant_id)
 
     def _on_read(self, held: Held[Snapshot], news: bool) -> None:
         if news:
             self._on_news(held.tenant_id)
+        self._stages.fetched(held.tenant_id, news=news)
         audience = self._audiences.get(held.tenant_id)
         if audience is None:
             return

@@ -13,6 +13,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, G
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from shared.counters import STAGE_BOUNDS
+
 # web/gunicorn_config.py sets it when several processes serve one port.
 MULTIPROCESS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -65,6 +67,13 @@ class Metrics:
             "dashboard_updates_total",
             "Snapshots handed to clients, by transport: socket, stream",
             ["transport"],
+            registry=self.registry,
+        )
+        self.stage_seconds = Histogram(
+            "dashboard_web_stage_seconds",
+            "Time that snapshots spent in each stage from Redis to the client: notify, fetch, and for each client send",
+            ["stage"],
+            buckets=STAGE_BOUNDS,
             registry=self.registry,
         )
         self.socket_closes = Counter(

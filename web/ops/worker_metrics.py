@@ -96,10 +96,13 @@ def _counters(counted: Counted) -> Iterator[Metric]:
 
 def _histograms(counted: Counted) -> Iterator[Metric]:
     for histogram in HISTOGRAMS:
-        observed = counted.observed(histogram)
-        yield HistogramMetricFamily(
-            histogram.name, histogram.text, buckets=list(observed.buckets), sum_value=observed.sum
+        family = HistogramMetricFamily(
+            histogram.name, histogram.text, labels=[histogram.label] if histogram.label else []
         )
+        for value in histogram.values or (None,):
+            observed = counted.observed(histogram, value)
+            family.add_metric([value] if value else [], list(observed.buckets), observed.sum)
+        yield family
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -17,13 +17,17 @@ EVERYONE = "*"
 HOT_MIDNIGHT_S = 3
 
 
-def due_tenants(connection: psycopg.Connection, limit: int) -> list[str]:
-    """Tenants with changes that do not wait for a turn, the longest pending first."""
+def due_tenants(connection: psycopg.Connection, limit: int) -> dict[str, float]:
+    """Tenants with changes that do not wait for a turn, the longest pending first, and for how many seconds it has been: by
+    the database's own clock, since the statement ended that made the change."""
     rows = connection.execute(
-        "SELECT tenant_id FROM dashboard.change WHERE due_at IS NULL GROUP BY tenant_id ORDER BY min(id) LIMIT %s",
+        """
+        SELECT tenant_id, coalesce(extract(epoch FROM clock_timestamp() - min(noted_at)), 0)::float8
+        FROM dashboard.change WHERE due_at IS NULL GROUP BY tenant_id ORDER BY min(id) LIMIT %s
+        """,
         [limit],
     )
-    return [tenant_id for (tenant_id,) in rows]
+    return dict(rows.fetchall())
 
 
 def defer(connection: psycopg.Connection, tenant_ids: Sequence[str], delay_s: int) -> None:

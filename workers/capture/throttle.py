@@ -1,8 +1,9 @@
 """How often row changes may recompute a tenant: one Redis key per tenant, shared by listeners and workers.
 
 The key says "leave this tenant alone": from its dispatch until a worker takes it up, while it is computed, and for a
-breath afterwards. A tenant that writes without pause is thus computed a few times a second and never in parallel,
-two listeners send it once, and a key whose owner died expires.
+breath afterwards, which is short after the first computation and grows with each that follows soon. What a person's action
+commits in several steps is thus shown step by step, a tenant that writes without pause is computed a few times a second
+and never in parallel, two listeners send it once, and a key whose owner died expires.
 """
 
 from __future__ import annotations
@@ -22,11 +23,25 @@ QUEUED_S = 8
 # As long as a computation goes on it renews its hold, so that this is only how long a dead worker's lasts.
 COMPUTING_S = 5
 RENEW_EVERY_S = 1.5
-BREATH_S = 0.2
+# The breath after the first computation, as much more after each that follows, and the longest one.
+BREATH_S = 0.025
+LONGEST_BREATH_S = 0.2
+# So long after its last computation a tenant's next one is a first one again.
+PAUSE_S = 1.0
 # After a failure that another try may mend (a database or Redis away).
 RETRY_S = 1.0
 # Nothing is computed for a tenant in quarantine, but its changes stay due: they are asked about so seldom.
 LEFT_OUT_S = 30
+
+
+_BREATHE = """
+local breath_ms, longest_ms, pause_ms = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
+for i = 1, #KEYS, 2 do
+  local in_a_row = redis.call('INCR', KEYS[i + 1])
+  redis.call('PEXPIRE', KEYS[i + 1], pause_ms)
+  redis.call('SET', KEYS[i], 'held', 'PX', math.min(in_a_row * breath_ms, longest_ms))
+end
+"""
 
 
 class Throttle:
@@ -37,6 +52,7 @@ class Throttle:
         self._keys = keys
         self._owner = uuid.uuid4().hex
         self._doubtful: set[str] = set()
+        self._breathe = client.register_script(_BREATHE)
 
     def claim(self, tenant_ids: Sequence[str]) -> list[str]:
         """Those of the tenants that may be dispatched now; they are the caller's to dispatch."""
@@ -87,7 +103,10 @@ class Throttle:
 
     def done(self, tenant_ids: Sequence[str]) -> None:
         """The tenants are computed: after a breath they may be dispatched again."""
-        self._hold(tenant_ids, BREATH_S)
+        if not tenant_ids:
+            return
+        keys = [key for t in dict.fromkeys(tenant_ids) for key in (self._keys.throttle(t), self._keys.in_a_row(t))]
+        self._breathe(keys=keys, args=[int(seconds * 1000) for seconds in (BREATH_S, LONGEST_BREATH_S, PAUSE_S)])
 
     def failed(self, tenant_ids: Sequence[str]) -> None:
         """The tenants could not be computed or dispatched: after a moment they may be dispatched again."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import redis
 import structlog
@@ -14,8 +15,11 @@ from kombu.exceptions import OperationalError as BrokerError
 from shared.keys import Keys
 from workers.capture.throttle import QUEUED_S, Throttle
 from workers.loops.batches import Batches
+from workers.stages import noted_header
 
 log = structlog.get_logger()
+
+NOTHING_NOTED: Mapping[str, float] = MappingProxyType({})
 
 
 class Dispatch:
@@ -33,8 +37,11 @@ class Dispatch:
         """Whether workers have taken whatever was sent: the next task would begin at once. Raises redis.RedisError."""
         return self._client.llen(self._waiting) == 0
 
-    def send(self, due: Sequence[str]) -> bool:
-        """Queue those of the tenants that nobody computes; false when Redis was away: then they are still due."""
+    def send(self, due: Sequence[str], noted_at: Mapping[str, float] = NOTHING_NOTED) -> bool:
+        """Queue those of the tenants that nobody computes; false when Redis was away: then they are still due.
+
+        `noted_at`: since when changes wait that somebody looks at, by time.monotonic(); see workers/stages.py.
+        """
         claimed: list[str] = []
         try:
             claimed = self._throttle.claim(due)
@@ -42,6 +49,7 @@ class Dispatch:
                 self._celery.send_task(
                     "dashboard.recalculate",
                     args=[tenant_ids],
+                    headers=noted_header(tenant_ids, noted_at),
                     queue=self._queue,
                     expires=QUEUED_S,
                     ignore_result=True,

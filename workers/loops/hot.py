@@ -60,16 +60,18 @@ class HotLoop(Loop):
         if is_full and time.monotonic() - self._looked_at < LONGEST_POLL_S:
             return True
         self._looked_at = time.monotonic()
-        due = changes.due_tenants(connection, MOST_AT_ONCE)
-        if changes.EVERYONE in due:
+        pending_s = changes.due_tenants(connection, MOST_AT_ONCE)
+        if changes.EVERYONE in pending_s:
             changes.expand_everyone(connection, hot=self._looked.everyone(), delay_s=self._cold_delay_s)
-            due = changes.due_tenants(connection, MOST_AT_ONCE)
+            pending_s = changes.due_tenants(connection, MOST_AT_ONCE)
+        due, seen_at = list(pending_s), time.monotonic()
         if due and self._cold_delay_s:
             hot = self._looked.among(due)
             if cold := [tenant_id for tenant_id in due if tenant_id not in hot]:
                 changes.defer(connection, cold, self._cold_delay_s)
             due = [tenant_id for tenant_id in due if tenant_id in hot]
-        if due and not is_full and not self._dispatch.send(due):
+        noted_at = {tenant_id: seen_at - pending_s[tenant_id] for tenant_id in due}
+        if due and not is_full and not self._dispatch.send(due, noted_at):
             self._stopping.wait(RECONNECT_S[0])
         return bool(due)
 

@@ -115,22 +115,23 @@ class Source:
         with translate_database_errors(), self._engine.begin() as connection:
             return list(connection.execute(ALL_TENANTS).scalars())
 
-    def load(self, tenant_ids: Sequence[str], *, now: datetime | None = None) -> Loaded:
+    def load(self, tenant_ids: Sequence[str], *, now: datetime | None = None, unless_behind: bool = False) -> Loaded:
         """Facts of all these tenants, as of one state of the database: as many statements for a thousand as for one.
 
         `now` (aware) decides each tenant's local day; by default it is the database's clock. Raises InvalidData when
-        rows cannot be computed; where the driver cannot say whose they are, it names the first tenant.
+        rows cannot be computed; where the driver cannot say whose they are, it names the first tenant. `unless_behind`: where
+        some tenant's totals of past days have to be mended first nobody's facts are read, and past_behind says so.
         """
         wanted = list(dict.fromkeys(tenant_ids))
         with translate_database_errors(wanted):
             try:
-                return self._load(wanted, now)
+                return self._load(wanted, now, unless_behind)
             except exc.DBAPIError as error:
                 # The host has put another view in a table's place since the columns were looked up.
                 if not columns_have_changed(error):
                     raise
                 self._missing = None
-                return self._load(wanted, now)
+                return self._load(wanted, now, unless_behind)
 
     def missing_columns(self) -> Missing:
         """The optional columns that the host's tables and views do not have; see workers/source/columns.py."""
@@ -213,14 +214,12 @@ class Source:
             self._missing = self.missing_columns()
         return self._missing
 
-    def _load(self, wanted: list[str], now: datetime | None) -> Loaded:
+    def _load(self, wanted: list[str], now: datetime | None, unless_behind: bool) -> Loaded:
         missing = self._known_missing()
         with one_state(self._engine) as connection:
             opening = read_opening(connection, wanted, missing, now)
-            clocks = {t.tenant_id: clock(opening.moment, ZoneInfo(t.timezone)) for t in opening.tenants.values()}
-            batch = Batch(connection=connection, tenants=opening.tenants, clocks=clocks, missing=missing)
-            past = self._past.of(batch, opening.pasts)
-            facts = _facts(batch, past, self._thresholds) if opening.tenants else {}
+            has_to_wait = unless_behind and opening.behind
+            facts = {} if has_to_wait else self._facts(connection, opening, missing)
         return Loaded(
             state=opening.state,
             facts=facts,
@@ -229,6 +228,13 @@ class Source:
             pending=opening.pending,
             past_behind=opening.behind,
         )
+
+    def _facts(self, connection: Connection, opening: Opening, missing: Missing) -> dict[str, TenantFacts]:
+        if not opening.tenants:
+            return {}
+        clocks = {t.tenant_id: clock(opening.moment, ZoneInfo(t.timezone)) for t in opening.tenants.values()}
+        batch = Batch(connection=connection, tenants=opening.tenants, clocks=clocks, missing=missing)
+        return _facts(batch, self._past.of(batch, opening.pasts), self._thresholds)
 
     def keep_closes(
         self,
