@@ -89,6 +89,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         reporter.write_line(f"{ORDER_SEED}={os.environ[ORDER_SEED]} repeats this order")
 
 
+# First: pytest then brings those tests of a module together that want the same server of several, which it starts once.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """No test may need another one before it: modules in any order, and within each its tests in any order. The tests of a
     module stay together, because they share what it started."""
