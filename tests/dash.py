@@ -1,4 +1,4 @@
-"""bin/dash for tests: typed, as a process; or called from here, which costs a tenth, where no process is the point."""
+"""bin/dash for tests: typed, as a process; or called from here, without its imports, where no process is the point."""
 
 from __future__ import annotations
 
