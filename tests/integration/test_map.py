@@ -197,7 +197,7 @@ def test_as_a_person_types_it(billing: Engine, db: Db, database_url: str, tmp_pa
     description.write_text(DESCRIPTION)
 
     def dash(*arguments: str) -> tuple[int, str, str]:
-        run = typed if arguments in (("map",), ("unmap",)) else called
+        run = typed if arguments in (("map",), ("unmap",), ("remap", str(output))) else called
         done = run(inherited_environment(), *arguments, "--database", database_url)
         return done.returncode, done.stdout, done.stderr
 
