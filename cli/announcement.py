@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from celery.exceptions import TimeoutError as NoResult
 
+from cli.database import command_engine
 from cli.known import REDIS_TIMEOUT_S, known_environment, load_settings
 from cli.recalculation import NoWorkerAnswers
 from cli.thresholds import require_tenant
@@ -12,7 +13,6 @@ from shared.alerts import LEVELS
 from shared.errors import StoreUnavailable
 from shared.redis_client import connect
 from shared.snapshot import Level
-from workers.database import make_engine
 
 LONGEST_ANNOUNCEMENT = 1000
 SILENCE_S = 20.0
@@ -28,7 +28,7 @@ def announce(words: str, tenant_id: str | None, level: Level) -> None:
         raise click.UsageError(f"TEXT has 1 to {LONGEST_ANNOUNCEMENT} characters")
     settings = load_settings(known_environment())
     if tenant_id is not None:
-        require_tenant(make_engine(settings.database_url or ""), tenant_id)
+        require_tenant(command_engine(settings.database_url), tenant_id)
     with connect(settings.redis_url, timeout_s=REDIS_TIMEOUT_S) as client:
         client.ping()
     heard = _send(words, tenant_id=tenant_id, level=level)

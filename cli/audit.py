@@ -10,6 +10,7 @@ import click
 import redis
 from sqlalchemy import Engine
 
+from cli.database import command_engine
 from cli.known import REDIS_TIMEOUT_S, known_environment, load_settings
 from cli.progress import progress
 from cli.recalculation import recalculate_tenants
@@ -19,7 +20,6 @@ from shared.redis_client import connect
 from shared.settings import Settings
 from shared.store import SnapshotReader
 from workers.audit import Audit, Finding, record
-from workers.database import make_engine
 
 
 @click.command()
@@ -33,12 +33,11 @@ def audit(everyone: bool, user_ids: tuple[str, ...]) -> None:
     if everyone and user_ids:
         raise click.UsageError("name the tenants, or say --all")
     settings = load_settings(known_environment())
-    engine = make_engine(settings.database_url or "")
+    engine = command_engine(settings.database_url)
     with connect(settings.redis_url, timeout_s=REDIS_TIMEOUT_S) as client, progress() as advance:
         client.ping()
         ids = tenant_ids(engine) if everyone else list(dict.fromkeys(user_ids)) or None
         findings = _audited(ids, engine, settings, client, advance=advance)
-    engine.dispose()
     counts = Counter(finding.verdict for finding in findings)
     print(
         f"{len(findings):,} tenants: {counts['clean']:,} clean, {counts['drift']:,} drift, {counts['skipped']:,} skipped"

@@ -9,9 +9,9 @@ from importlib.util import find_spec
 import click
 
 from cli.clone import NotAClone, running
+from cli.database import command_engine
 from cli.known import known_environment, load_settings
 from cli.progress import progress
-from workers.database import make_engine
 
 
 @click.command()
@@ -28,7 +28,7 @@ def demo(live: bool, every: float, yes: bool) -> None:
     settings = load_settings(known)
     if known["DATABASE_URL"] != running().get("DATABASE_URL") and not yes:
         raise click.UsageError("DATABASE_URL is not the embedded database of this clone; --yes writes the demo there")
-    engine = make_engine(settings.database_url or "")
+    engine = command_engine(settings.database_url)
     if live:
         from demo.live import run
 

@@ -11,9 +11,10 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from cli.database import command_engine
 from cli.known import REDIS_TIMEOUT_S, known_environment, load_settings
 from shared.redis_client import connect
-from workers.database import autocommit, make_engine
+from workers.database import autocommit
 
 MARKS = {
     "ok": "[green]ok  [/]",
@@ -57,12 +58,8 @@ def check(as_json: bool) -> None:
     """
     from cli.mapping import check_mapping
 
-    engine = make_engine(load_settings(known_environment()).database_url or "")
-    try:
-        with autocommit(engine) as connection:
-            findings = check_mapping(connection)
-    finally:
-        engine.dispose()
+    with autocommit(command_engine(load_settings(known_environment()).database_url)) as connection:
+        findings = check_mapping(connection)
     wrong = sum(found.counts for found in findings)
     if as_json:
         print(json.dumps({"ok": not wrong, "findings": [asdict(found) for found in findings]}, indent=2))
@@ -91,7 +88,7 @@ def tenants(wanted: tuple[Any, ...], order: Any, limit: int | None, as_json: boo
     from cli import tenants as found
 
     settings = load_settings(known_environment())
-    engine = make_engine(settings.database_url or "")
+    engine = command_engine(settings.database_url)
     ids = list(dict.fromkeys(user_ids)) or found.tenant_ids(engine)
     counted = found.documents(engine) if order == "largest" else None
     with connect(settings.redis_url, timeout_s=REDIS_TIMEOUT_S) as client:

@@ -14,9 +14,9 @@ from typing import IO
 
 import click
 
+from cli.database import command_engine
 from cli.known import known_environment, load_settings
 from cli.progress import progress
-from workers.database import make_engine
 from workers.ingest import Ingested, Refusal, ingest
 
 MOST_REFUSALS_SHOWN = 20
@@ -63,7 +63,7 @@ def ingest_file(file: IO[bytes], refused: Path | None, database: str | None) -> 
     with ExitStack() as stack:
         refusals = _Refusals(stack.enter_context(refused.open("w", encoding="utf-8")) if refused else None)
         advance = stack.enter_context(_read_so_far(file))
-        result = ingest(make_engine(url or ""), file, refused=refusals, advance=advance)
+        result = ingest(command_engine(url), file, refused=refusals, advance=advance)
         refusals.tell_rest()
     print(_told(result, time.monotonic() - began))
     sys.exit(1 if result.refused else 0)

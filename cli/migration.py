@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 from sqlalchemy import text
 
+from cli.database import command_engine
 from cli.known import known_environment, load_settings
-from workers.database import make_engine
 from workers.migrate import migrate as migrate_database
 from workers.roles import Login
 
@@ -18,7 +18,7 @@ from workers.roles import Login
 def migrate(owner: str | None, worker: str | None, worker_password: str | None) -> None:
     """Bring the schema dashboard up to date, as its owner; and say who may use it."""
     settings = load_settings(known_environment())
-    engine = make_engine(settings.database_url or "")
+    engine = command_engine(settings.database_url)
     migrate_database(
         engine, owner=Login(owner) if owner else None, worker=Login(worker, worker_password) if worker else None
     )

@@ -12,13 +12,13 @@ import click
 import msgspec
 from celery.exceptions import TimeoutError as NoResult
 
+from cli.database import command_engine
 from cli.known import REDIS_TIMEOUT_S, known_environment, load_settings
 from cli.progress import progress
 from cli.tenants import tenant_ids
 from shared.errors import DaybookError, StoreUnavailable
 from shared.outcomes import Outcome, Recalculation
 from shared.redis_client import connect
-from workers.database import make_engine
 
 MOST_FAILURES_SHOWN = 20
 # A batch takes well below a second; silence for so long means that no worker is there.
@@ -59,7 +59,7 @@ def recalculate(everyone: bool, user_ids: tuple[str, ...]) -> None:
     # Celery would try to reach Redis for long before it gave up.
     with connect(settings.redis_url, timeout_s=REDIS_TIMEOUT_S) as client:
         client.ping()
-    ids = tenant_ids(make_engine(settings.database_url or "")) if everyone else list(dict.fromkeys(user_ids))
+    ids = tenant_ids(command_engine(settings.database_url)) if everyone else list(dict.fromkeys(user_ids))
     with progress() as advance:
         report = recalculate_tenants(ids, queue="sweep" if everyone else "commands", advance=advance)
     print(report)

@@ -8,10 +8,10 @@ from decimal import Decimal
 import click
 from sqlalchemy import Engine, text
 
+from cli.database import command_engine
 from cli.known import known_environment, load_settings
 from shared.errors import DaybookError
 from shared.thresholds import LIMITS, AlertThresholds, threshold
-from workers.database import make_engine
 
 _TENANT = text("SELECT EXISTS (SELECT FROM dashboard.tenant WHERE tenant_id = :tenant_id)")
 _OWN = text("SELECT rule, value FROM dashboard.threshold WHERE tenant_id = :tenant_id")
@@ -40,7 +40,7 @@ def thresholds() -> None:
 def list_thresholds(user_id: str) -> None:
     """Every rule, where it begins for this tenant, and whether that is its own."""
     settings = load_settings(known_environment())
-    engine = make_engine(settings.database_url or "")
+    engine = command_engine(settings.database_url)
     require_tenant(engine, user_id)
     for line in _lines(engine, user_id, settings.alerts):
         print(line)
@@ -53,7 +53,7 @@ def list_thresholds(user_id: str) -> None:
 @click.argument("value")
 def set_threshold(user_id: str, rule: str, value: str) -> None:
     """Let RULE begin at VALUE for this tenant."""
-    engine = make_engine(load_settings(known_environment()).database_url or "")
+    engine = command_engine(load_settings(known_environment()).database_url)
     require_tenant(engine, user_id)
     print(f"{rule} of {user_id} begins at {_store(engine, user_id, rule, value):f}")
 
@@ -63,7 +63,7 @@ def set_threshold(user_id: str, rule: str, value: str) -> None:
 @click.argument("rule", type=click.Choice(tuple(LIMITS)))
 def clear_threshold(user_id: str, rule: str) -> None:
     """Let RULE begin where it does for everybody."""
-    engine = make_engine(load_settings(known_environment()).database_url or "")
+    engine = command_engine(load_settings(known_environment()).database_url)
     had = _remove(engine, user_id, rule)
     print(f"{rule} of {user_id} {'begins at the default again' if had else 'was at the default'}")
 

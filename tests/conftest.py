@@ -24,7 +24,7 @@ from sqlalchemy import Engine
 from cli.local.embedded import Postgres, Valkey, free_port
 from shared.keys import Keys
 from tests.days import wait_out_midnight
-from tests.scheduling import Scheduling
+from tests.scheduling import Scheduling, place
 from tests.servers import WebServer
 from workers.database import make_engine
 from workers.migrate import migrate
@@ -89,12 +89,15 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         reporter.write_line(f"{ORDER_SEED}={os.environ[ORDER_SEED]} repeats this order")
 
 
+# First: pytest then brings those tests of a module together that want the same server of several, which it starts once.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """No test may need another one before it: modules in any order, and within each its tests in any order. The tests of a
-    module stay together, because they share what it started."""
+    """No test may need another one before it: modules in any order, but the longest first, and within each its tests in any
+    order. The tests of a module stay together, because they share what it started."""
     choice = random.Random(os.environ[ORDER_SEED])
     modules = [list(tests) for _, tests in groupby(items, key=lambda item: item.path)]
     choice.shuffle(modules)
+    modules.sort(key=lambda tests: place(tests[0].nodeid))
     for tests in modules:
         choice.shuffle(tests)
     items[:] = chain.from_iterable(modules)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,9 +15,10 @@ from shared.counters import AUDITED, Counted
 from shared.keys import Keys
 from shared.settings import Settings
 from tests.conftest import Services
+from tests.dash import called, typed
 from tests.days import today
 from tests.rows import Rows, add_tenant
-from tests.servers import PROJECT, Worker, eventually
+from tests.servers import Worker, eventually
 from tests.tokens import SECRET
 
 WITHIN_S = 40.0
@@ -78,20 +77,15 @@ def test_by_hand_it_says_what_differs_and_fails_until_it_is_mended(
     database_url: str,
 ) -> None:
     drifted(db, celery, valkey, keys)
-
-    def audit(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "cli.dash", "audit", *arguments],
-            env={"REDIS_URL": services.redis_url, "DATABASE_URL": database_url, "JWT_SECRET_KEY": SECRET,
-                 "DASHBOARD_KEY_PREFIX": keys.prefix},
-            cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-
-    found = audit("--all")
+    environment = {
+        "REDIS_URL": services.redis_url, "DATABASE_URL": database_url, "JWT_SECRET_KEY": SECRET,
+        "DASHBOARD_KEY_PREFIX": keys.prefix,
+    }  # fmt: skip
+    found = typed(environment, "audit", "--all")
     assert (found.returncode, found.stdout) == (1, "1 tenants: 0 clean, 1 drift, 0 skipped\n")
     assert "t1: snapshot.metrics.Daily Revenue.value: expected 1000.00, served 0.00" in found.stderr
-    mended = audit()
+    mended = called(environment, "audit")
     assert (mended.returncode, mended.stdout) == (0, "1 tenants: 1 clean, 0 drift, 0 skipped\n")
-    unknown = audit("nobody")
+    unknown = called(environment, "audit", "nobody")
     assert (unknown.returncode, unknown.stderr.splitlines()[-1]) == (0, "  nobody: unknown")
-    assert audit("--all", "t1").returncode == 2
+    assert called(environment, "audit", "--all", "t1").returncode == 2

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -13,10 +11,10 @@ import psycopg
 import pytest
 from sqlalchemy import Engine
 
-from cli.clone import ROOT
 from cli.mapping import Finding, check_mapping
 from demo.load import load_demo
 from tests.conftest import TEMPLATE, Services
+from tests.dash import called, typed
 from tests.servers import inherited_environment
 
 Db = psycopg.Connection
@@ -262,20 +260,16 @@ def test_a_finding_is_counted_and_shows_a_row(mapped: Db) -> None:
 
 
 def test_the_command_and_the_doctor_say_it_and_fail(mapped_url: str, services: Services) -> None:
-    def dash(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "cli.dash", *arguments],
-            env={**inherited_environment(), "DATABASE_URL": mapped_url, "REDIS_URL": services.redis_url, "PORT": "1",
-                 "JWT_SECRET_KEY": "s" * 32, "DASHBOARD_KEY_PREFIX": "check"},
-            cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-
-    good = dash("check")
+    environment = {
+        **inherited_environment(), "DATABASE_URL": mapped_url, "REDIS_URL": services.redis_url, "PORT": "1",
+        "JWT_SECRET_KEY": "s" * 32, "DASHBOARD_KEY_PREFIX": "check",
+    }  # fmt: skip
+    good = typed(environment, "check")
     assert (good.returncode, good.stdout.splitlines()[-1]) == (0, "nothing is wrong")
     with psycopg.connect(mapped_url, autocommit=True) as db:
         db.execute("UPDATE host.firm SET tz = NULL WHERE id = 1")
         try:
-            bad, doctor = dash("check", "--json"), dash("doctor", "--json")
+            bad, doctor = called(environment, "check", "--json"), called(environment, "doctor", "--json")
         finally:
             db.execute("UPDATE host.firm SET tz = 'Europe/Berlin' WHERE id = 1")
     assert (bad.returncode, doctor.returncode) == (1, 1)

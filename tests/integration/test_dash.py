@@ -1,4 +1,4 @@
-"""bin/dash as its user sees it: real processes, exit codes, one line for each error, no control codes in a pipe."""
+"""bin/dash as its user sees it: exit codes, one line for each error, no control codes in a pipe."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ import pytest
 from cli.clone import ROOT
 from shared.keys import Keys
 from tests.conftest import Services
+from tests.dash import Done, called, typed
 from tests.servers import inherited_environment
 
 SECRET = "s" * 32
 
-Dash = Callable[..., subprocess.CompletedProcess[str]]
+Dash = Callable[..., Done]
 
 
 @pytest.fixture
@@ -38,24 +39,24 @@ def environment(services: Services, database_url: str, keys: Keys) -> dict[str, 
 
 @pytest.fixture
 def dash(environment: dict[str, str]) -> Dash:
-    def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "cli.dash", *arguments],
-            env={**environment, **variables}, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-
-    return run
+    return lambda *arguments, **variables: called({**environment, **variables}, *arguments)
 
 
-def assert_one_line_error(done: subprocess.CompletedProcess[str], code: int = 1) -> None:
+@pytest.fixture
+def process(environment: dict[str, str]) -> Dash:
+    """For one test of each command, and where a process is the point."""
+    return lambda *arguments, **variables: typed({**environment, **variables}, *arguments)
+
+
+def assert_one_line_error(done: Done, code: int = 1) -> None:
     assert done.returncode == code
     assert done.stdout == ""
     assert done.stderr.startswith("bin/dash: ")
     assert "Traceback" not in done.stderr
 
 
-def test_help_lists_every_command_without_control_codes(dash: Dash) -> None:
-    done = dash("--help")
+def test_help_lists_every_command_without_control_codes(process: Dash) -> None:
+    done = process("--help")
     assert done.returncode == 0
     assert "\x1b" not in done.stdout
     for name in (
@@ -83,22 +84,23 @@ def test_the_version_is_that_of_the_newest_changelog_entry(dash: Dash) -> None:
     assert dash("--version").stdout == f"Daybook, version {newest.split()[1]}\n"
 
 
-def test_a_shell_can_take_the_settings_over(dash: Dash, environment: dict[str, str]) -> None:
+def test_a_shell_can_take_the_settings_over(process: Dash, environment: dict[str, str]) -> None:
     awkward = 'it\'s "quoted" $HOME `id` and more than 32 long'
-    script = f'{dash("env", JWT_SECRET_KEY=awkward).stdout}\nprintf "%s\\n" "$JWT_SECRET_KEY" "$REDIS_URL"; command -v celery'
+    told = process("env", JWT_SECRET_KEY=awkward).stdout
+    script = f'{told}\nprintf "%s\\n" "$JWT_SECRET_KEY" "$REDIS_URL"; command -v celery'
     done = subprocess.run(["/bin/sh", "-c", script], env={}, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.splitlines() == [awkward, environment["REDIS_URL"], str(Path(sys.executable).parent / "celery")]
 
 
-def test_completion_is_offered_for_bash(dash: Dash) -> None:
-    script = dash(_DASH_COMPLETE="bash_source").stdout
+def test_completion_is_offered_for_bash(process: Dash) -> None:
+    script = process(_DASH_COMPLETE="bash_source").stdout
     assert "complete" in script
-    offered = dash(_DASH_COMPLETE="bash_complete", COMP_WORDS="bin/dash rec", COMP_CWORD="1").stdout
+    offered = process(_DASH_COMPLETE="bash_complete", COMP_WORDS="bin/dash rec", COMP_CWORD="1").stdout
     assert offered.split(",")[1].strip() == "recalculate"
 
 
-def test_a_token_is_all_that_is_printed_and_lasts_as_long_as_asked(dash: Dash) -> None:
-    done = dash("token", "acme", "--ttl", "15m")
+def test_a_token_is_all_that_is_printed_and_lasts_as_long_as_asked(process: Dash) -> None:
+    done = process("token", "acme", "--ttl", "15m")
     claims = jwt.decode(done.stdout.strip(), SECRET, algorithms=["HS256"])
     assert (claims["sub"], claims["exp"] - claims["iat"]) == ("acme", 900)
 
@@ -110,16 +112,16 @@ def test_a_ttl_that_is_no_duration_is_refused(dash: Dash, ttl: str) -> None:
     assert "no duration" in done.stderr
 
 
-def test_config_shows_what_holds_and_no_secret(dash: Dash, environment: dict[str, str]) -> None:
-    done = dash("config", DATABASE_URL="postgresql://me:hunter2@db.example.com/daybook")
+def test_config_shows_what_holds_and_no_secret(process: Dash, environment: dict[str, str]) -> None:
+    done = process("config", DATABASE_URL="postgresql://me:hunter2@db.example.com/daybook")
     assert done.returncode == 0
     assert "DATABASE_URL=postgresql://me:***@db.example.com/daybook" in done.stdout.splitlines()
     assert f"DASHBOARD_KEY_PREFIX={environment['DASHBOARD_KEY_PREFIX']}" in done.stdout.splitlines()
     assert SECRET not in done.stdout + done.stderr
 
 
-def test_bad_settings_are_all_named_and_none_is_shown(dash: Dash) -> None:
-    done = dash("migrate", DATABASE_URL="hunter2", REDIS_URL="hunter2", PORT="hunter2")
+def test_bad_settings_are_all_named_and_none_is_shown(process: Dash) -> None:
+    done = process("migrate", DATABASE_URL="hunter2", REDIS_URL="hunter2", PORT="hunter2")
     assert_one_line_error(done, code=2)
     assert all(name in done.stderr for name in ("DATABASE_URL", "REDIS_URL", "PORT"))
     assert "hunter2" not in done.stderr
@@ -131,8 +133,8 @@ def test_migrate_is_repeatable_and_says_where_it_is(dash: Dash) -> None:
     assert done.stdout.startswith("schema dashboard is at revision ")
 
 
-def test_a_database_that_is_away_is_one_clear_line(dash: Dash) -> None:
-    assert_one_line_error(dash("migrate", DATABASE_URL="postgresql://daybook@127.0.0.1:1/nowhere"))
+def test_a_database_that_is_away_is_one_clear_line(process: Dash) -> None:
+    assert_one_line_error(process("migrate", DATABASE_URL="postgresql://daybook@127.0.0.1:1/nowhere"))
 
 
 def test_a_redis_that_is_away_is_one_clear_line(dash: Dash) -> None:
@@ -145,8 +147,8 @@ def test_recalculate_wants_tenants_or_all_and_not_both(dash: Dash) -> None:
     assert dash("recalculate", "--all", "acme").returncode == 2
 
 
-def test_recalculating_all_of_no_tenants_is_done_at_once(dash: Dash) -> None:
-    done = dash("recalculate", "--all")
+def test_recalculating_all_of_no_tenants_is_done_at_once(process: Dash) -> None:
+    done = process("recalculate", "--all")
     assert done.returncode == 0
     assert done.stdout.startswith("0 tenants in ")
 
@@ -158,16 +160,16 @@ def test_the_demo_is_not_written_into_a_database_of_ones_own_by_mistake(dash: Da
     assert db.execute("SELECT count(*) FROM dashboard.tenant").fetchone() == (0,)
 
 
-def test_the_demo_is_loaded_with_plain_progress_in_a_pipe(dash: Dash, db: psycopg.Connection) -> None:
-    done = dash("demo", "--yes")
+def test_the_demo_is_loaded_with_plain_progress_in_a_pipe(process: Dash, db: psycopg.Connection) -> None:
+    done = process("demo", "--yes")
     assert done.returncode == 0
     assert "\x1b" not in done.stdout + done.stderr
     assert "documents" in done.stdout
     assert db.execute("SELECT name IS NOT NULL FROM dashboard.tenant WHERE tenant_id = 'demo'").fetchone() == (True,)
 
 
-def test_the_doctor_tells_well_from_ill_and_what_to_do(dash: Dash) -> None:
-    done = dash("doctor", "--json")
+def test_the_doctor_tells_well_from_ill_and_what_to_do(process: Dash) -> None:
+    done = process("doctor", "--json")
     report = json.loads(done.stdout)
     found = {check["name"]: check for check in report["checks"]}
     assert done.returncode == 1

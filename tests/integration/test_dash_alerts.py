@@ -1,28 +1,26 @@
-"""bin/dash announce and threshold as their user sees them: real processes, exit codes, one line for each error."""
+"""bin/dash announce and threshold as their user sees them: exit codes, one line for each error."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 
 import psycopg
 import pytest
 
-from cli.clone import ROOT
 from shared.keys import Keys
 from tests.conftest import Services
+from tests.dash import Done, called, typed
 from tests.live import Socket
 from tests.rows import add_tenant
 from tests.servers import WebServer, Worker, inherited_environment
 from tests.tokens import SECRET
 
-Dash = Callable[..., subprocess.CompletedProcess[str]]
+Dash = Callable[..., Done]
 
 
 @pytest.fixture
-def dash(services: Services, database_url: str, keys: Keys) -> Dash:
-    environment = {
+def environment(services: Services, database_url: str, keys: Keys) -> dict[str, str]:
+    return {
         **inherited_environment(),
         "DATABASE_URL": database_url,
         "REDIS_URL": services.redis_url,
@@ -31,19 +29,24 @@ def dash(services: Services, database_url: str, keys: Keys) -> Dash:
         "DASHBOARD_ALERT_CASH_BELOW": "-5",
     }
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "cli.dash", *arguments],
-            env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
 
-    return run
+@pytest.fixture
+def dash(environment: dict[str, str]) -> Dash:
+    return lambda *arguments: called(environment, *arguments)
 
 
-def test_a_threshold_is_set_listed_and_cleared_and_makes_its_tenant_due(dash: Dash, db: psycopg.Connection) -> None:
+@pytest.fixture
+def process(environment: dict[str, str]) -> Dash:
+    """For one test of each command."""
+    return lambda *arguments: typed(environment, *arguments)
+
+
+def test_a_threshold_is_set_listed_and_cleared_and_makes_its_tenant_due(
+    dash: Dash, process: Dash, db: psycopg.Connection
+) -> None:
     add_tenant(db, "t1")
     db.execute("DELETE FROM dashboard.change")
-    done = dash("threshold", "set", "t1", "profit_floor", "-250.50")
+    done = process("threshold", "set", "t1", "profit_floor", "-250.50")
     assert (done.returncode, done.stdout) == (0, "profit_floor of t1 begins at -250.50\n"), done.stderr
     assert db.execute("SELECT tenant_id FROM dashboard.change").fetchall() == [("t1",)]
     listed = {line.split()[0]: line.split()[1:3] for line in dash("threshold", "list", "t1").stdout.splitlines()}
@@ -78,7 +81,7 @@ def test_a_threshold_that_makes_no_sense_is_refused(
 
 
 def test_an_announcement_is_seen_by_the_tenant_it_is_for(
-    dash: Dash, db: psycopg.Connection, services: Services, database_url: str, keys: Keys
+    dash: Dash, process: Dash, db: psycopg.Connection, services: Services, database_url: str, keys: Keys
 ) -> None:
     for tenant_id in ("mine", "theirs"):
         add_tenant(db, tenant_id)
@@ -87,7 +90,7 @@ def test_an_announcement_is_seen_by_the_tenant_it_is_for(
         for tenant_id in ("mine", "theirs"):
             web.write(tenant_id)
         with Socket(web.port or 0, "mine", path=path) as mine, Socket(web.port or 0, "theirs", path=path) as theirs:
-            done = dash("announce", "Only you", "--tenant", "mine", "--level", "warning")
+            done = process("announce", "Only you", "--tenant", "mine", "--level", "warning")
             assert (done.returncode, done.stdout) == (0, "announced to mine (1 web process listening)\n"), done.stderr
             done = dash("announce", "All of you")
             assert done.stdout == "announced to everybody (1 web process listening)\n"

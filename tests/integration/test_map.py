@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tomllib
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -20,7 +18,8 @@ from cli.hosts.catalogue import read_catalogue
 from cli.hosts.described import BadDescription, described
 from cli.hosts.script import HOSTS_PART, OUR_PART, mapping_of, script
 from cli.hosts.totals import compare, outside
-from tests.servers import PROJECT, inherited_environment
+from tests.dash import called, typed
+from tests.servers import inherited_environment
 from workers.database import make_engine
 from workers.kpi.dashboard import dashboard
 from workers.migrate import migrate
@@ -198,10 +197,8 @@ def test_as_a_person_types_it(billing: Engine, db: Db, database_url: str, tmp_pa
     description.write_text(DESCRIPTION)
 
     def dash(*arguments: str) -> tuple[int, str, str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "cli.dash", *arguments, "--database", database_url], stdin=subprocess.DEVNULL,
-            cwd=PROJECT, env=inherited_environment(), capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
+        run = typed if arguments in (("map",), ("unmap",), ("remap", str(output))) else called
+        done = run(inherited_environment(), *arguments, "--database", database_url)
         return done.returncode, done.stdout, done.stderr
 
     map_it: Callable[..., tuple[int, str, str]] = lambda *more: dash("map", "--describe", str(description), *more)  # noqa: E731
