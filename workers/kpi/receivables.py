@@ -18,11 +18,14 @@ from workers.kpi.totals import Total, summed
 class Receivables:
     """Open invoices now, in base units.
 
-    by_currency: what is open in its own currency. largest_overdue: the group that holds the single overdue
-    invoice with the largest balance in base units; None when there is none.
+    open: everything outstanding; overdue: past the due date, which are the four later buckets. by_currency: what is open in
+    its own currency. largest_overdue: the group that holds the single overdue invoice with the largest balance in base
+    units; None when there is none.
     """
 
     buckets: Mapping[Bucket, Total]
+    open: Total
+    overdue: Total
     by_currency: Mapping[str, Decimal]
     largest_overdue: OpenInvoiceGroup | None
 
@@ -30,16 +33,6 @@ class Receivables:
     def pending(self) -> Total:
         """Open and not yet due, or without a due date."""
         return self.buckets["current"]
-
-    @property
-    def overdue(self) -> Total:
-        """Open and past the due date: the four later buckets."""
-        return summed(self.buckets[bucket] for bucket in BUCKETS if bucket != "current")
-
-    @property
-    def open(self) -> Total:
-        """Everything outstanding."""
-        return summed(self.buckets.values())
 
 
 def receivables(facts: TenantFacts) -> Receivables:
@@ -52,6 +45,8 @@ def receivables(facts: TenantFacts) -> Receivables:
     overdue = [group for group in facts.open_invoices if group.bucket != "current" and group.largest is not None]
     return Receivables(
         buckets=buckets,
+        open=summed(buckets.values()),
+        overdue=summed(buckets[bucket] for bucket in BUCKETS if bucket != "current"),
         by_currency=by_currency,
         largest_overdue=max(overdue, key=_largest, default=None),
     )
