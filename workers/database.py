@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Engine, create_engine, event, exc
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -17,9 +16,6 @@ from workers.session import SETTINGS, connect, options, set_for_transaction, thr
 CONNECT_TIMEOUT_S = 5
 # Plans are kept with their connection: one made while a table was small is used no longer than this.
 CONNECTION_LIFE_S = 300
-# Whether a connection still lives is asked where it has rested for so long. Between the statements of one computation that
-# would cost as much as what they do; one that is lost just there fails its task, which is tried again as ever.
-RESTED_S = 0.5
 
 # Planning the statements of a load takes several times as long as carrying them out for one tenant, and their plans do not
 # depend on whose rows are asked for: so each connection plans a statement once, for whatever parameters. Groups are made by
@@ -28,7 +24,6 @@ RESTED_S = 0.5
 ENGINE_SETTINGS = {**SETTINGS, "jit": "off", "plan_cache_mode": "force_generic_plan", "enable_sort": "off"}
 
 _POOLED = "through a pooler"
-_USED_AT = "given back at"
 
 
 def database_url(url: str) -> URL:
@@ -42,11 +37,12 @@ def dsn(url: str) -> str:
 
 
 def make_engine(url: str, *, pool_size: int = 2) -> Engine:
-    """An engine whose connections are checked after a rest and never wait for the server without limit."""
+    """An engine whose connections are checked before use and never wait for the server without limit."""
     engine = create_engine(
         database_url(url),
         pool_size=pool_size,
         max_overflow=2,
+        pool_pre_ping=True,
         pool_recycle=CONNECTION_LIFE_S,
         pool_timeout=CONNECT_TIMEOUT_S,
         isolation_level="READ COMMITTED",
@@ -63,8 +59,6 @@ def make_engine(url: str, *, pool_size: int = 2) -> Engine:
     )
     event.listen(engine, "do_connect", _connect)
     event.listen(engine, "connect", _look_for_pooler)
-    event.listen(engine, "checkin", _note_use)
-    event.listen(engine, "checkout", lambda driver, record, _: _ping_after_rest(driver, record, engine.dialect.do_ping))
     event.listen(engine, "begin", _set_behind_pooler)
     return engine
 
@@ -80,23 +74,6 @@ def _look_for_pooler(connection: psycopg.Connection, record: ConnectionPoolEntry
     record.info[_POOLED] = pooled
     if not pooled:
         connection.prepare_threshold = 1
-    _note_use(connection, record)
-
-
-def _note_use(_: psycopg.Connection | None, record: ConnectionPoolEntry) -> None:
-    record.info[_USED_AT] = time.monotonic()
-
-
-def _ping_after_rest(
-    connection: psycopg.Connection, record: ConnectionPoolEntry, ping: Callable[[Any], object]
-) -> None:
-    """Have the pool replace a connection that has died while it rested, and all others with it."""
-    if time.monotonic() - record.info[_USED_AT] < RESTED_S:
-        return
-    try:
-        ping(connection)
-    except psycopg.Error as error:
-        raise exc.InvalidatePoolError from error
 
 
 def _set_behind_pooler(connection: Connection) -> None:
@@ -112,19 +89,6 @@ def autocommit(engine: Engine) -> Iterator[psycopg.Connection]:
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)  # noqa: S101 (for the type checker: the engine's driver)
         yield driver
-
-
-@contextmanager
-def one_statement(engine: Engine) -> Iterator[Connection]:
-    """A transaction of a single statement, which is one by itself: it is not begun and ended in round trips of their own.
-
-    Behind a pooler it is, because our settings have to hold in it.
-    """
-    with engine.connect() as connection:
-        if not connection.info.get(_POOLED):
-            connection.execution_options(isolation_level="AUTOCOMMIT")
-        with connection.begin():
-            yield connection
 
 
 @contextmanager

@@ -65,11 +65,7 @@ def rounded(amount: Decimal, places: int) -> Decimal:
 
 def rounded_or_none(amount: Decimal | None, places: int) -> Decimal | None:
     """The same, where "cannot be computed" stays what it is."""
-    if not amount:
-        return None if amount is None else _ZEROS[places]
-    if amount.same_quantum(_STEPS[places]):
-        return amount
-    return rounded(amount, places)
+    return rounded(amount, places) if amount else None if amount is None else _ZEROS[places]
 
 
 def all_rounded(amounts: Iterable[Decimal | None], places: int) -> list[Decimal | None]:
@@ -79,8 +75,6 @@ def all_rounded(amounts: Iterable[Decimal | None], places: int) -> list[Decimal 
     for amount in amounts:
         if not amount:
             found.append(None if amount is None else zero)
-        elif amount.same_quantum(step):
-            found.append(amount)
         elif (result := amount.quantize(step, None, EXACT)) == amount:
             found.append(result)
         else:

@@ -18,7 +18,7 @@ from shared.errors import InvalidData, SourceUnavailable
 from shared.store import SourceState
 from shared.thresholds import AlertThresholds
 from workers.capture import changes
-from workers.database import autocommit, one_state, one_statement
+from workers.database import autocommit, one_state
 from workers.facts import DEFAULT_THRESHOLDS, NO_ACTIVITY, Clock, Close, RebuiltClose, ShownMonths, Tenant, TenantFacts
 from workers.periods.load import MOST_REMEMBERED, Kept, Past
 from workers.periods.mend import doubt, mend, postpone, stale_tenants
@@ -249,7 +249,7 @@ class Source:
         `settled`: changes to forget with it, because a snapshot that has seen them is in Redis.
         """
         if closes or settled:
-            with translate_database_errors(list(closes)), one_statement(self._engine) as connection:
+            with translate_database_errors(list(closes)), self._engine.begin() as connection:
                 write_closes(connection, closes, months or {}, state, settled)
 
     def touched_documents(
