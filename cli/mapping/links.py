@@ -107,27 +107,23 @@ def _rates(table: str) -> Iterator[Question]:
             FROM foreign_rows WHERE base_rate > 0 GROUP BY currency, base_currency HAVING count(base_rate) > 2
         )
     """
+    compared = f"""{pairs}
+        SELECT d.tenant_id, d.row_id, d.base_rate::text AS value
+        FROM foreign_rows AS d LEFT JOIN usual USING (currency, base_currency)
+        LEFT JOIN among USING (currency, base_currency)
+        CROSS JOIN LATERAL (SELECT coalesce(usual.rate, among.rate) AS rate) AS known
+        WHERE d.base_rate > 0 AND known.rate > 0"""
     yield Question(
         table=table,
         column="base_rate",
-        sql=f"""{pairs} SELECT d.tenant_id, d.row_id, d.base_rate::text AS value
-            FROM foreign_rows AS d LEFT JOIN usual USING (currency, base_currency)
-            LEFT JOIN among USING (currency, base_currency)
-            CROSS JOIN LATERAL (SELECT coalesce(usual.rate, among.rate) AS rate) AS known
-            WHERE d.base_rate > 0 AND known.rate > 0
-                AND abs(ln(d.base_rate * known.rate)) < 0.1 AND abs(ln(d.base_rate / known.rate)) > 0.15""",
+        sql=f"""{compared} AND abs(ln(d.base_rate * known.rate)) < 0.1 AND abs(ln(d.base_rate / known.rate)) > 0.15""",
         says="a base_rate that is the inverse of the currencies' other rates",
         advice="base_rate is base units per 1 unit of the document's currency: 1 / rate, if yours is the other way round",
     )
     yield Question(
         table=table,
         column="base_rate",
-        sql=f"""{pairs} SELECT d.tenant_id, d.row_id, d.base_rate::text AS value
-            FROM foreign_rows AS d LEFT JOIN usual USING (currency, base_currency)
-            LEFT JOIN among USING (currency, base_currency)
-            CROSS JOIN LATERAL (SELECT coalesce(usual.rate, among.rate) AS rate) AS known
-            WHERE d.base_rate > 0 AND known.rate > 0
-                AND abs(ln(d.base_rate * known.rate)) >= 0.1 AND abs(ln(d.base_rate / known.rate)) > 1.2""",
+        sql=f"""{compared} AND abs(ln(d.base_rate * known.rate)) >= 0.1 AND abs(ln(d.base_rate / known.rate)) > 1.2""",
         says="a base_rate far from the currencies' other rates",
         advice="base_rate is base units per 1 unit of the document's currency; is it of another pair, or per 100 units?",
         level="warning",
