@@ -55,7 +55,7 @@ MONEY = f"""
                     WHEN t.basis = 'cash' AND c.documents IS NOT NULL THEN ({_FIRST_MONEY}) END AS oldest
         OFFSET 0
     )
-"""  # noqa: S608 (our own words)
+"""
 
 # Are the totals, of which b tells, on another currency or basis?
 OTHER = """
