@@ -285,3 +285,39 @@ def test_named_columns_that_leave_out_what_a_view_reads_are_said(shop: psycopg.C
     shop.execute(VIEW.format(tax="0::numeric"))
     track(shop, "shop.bills", "company_id", "id", "company_id")
     assert details(shop) == {"shop.bills": "an UPDATE of total is not noted, though a view reads it"}
+
+
+def test_a_question_that_no_table_asks_any_more_is_gone(shop: psycopg.Connection) -> None:
+    def questions() -> set[str]:
+        return {name for (name,) in shop.execute("SELECT proname FROM pg_proc WHERE proname LIKE 'see\\_change\\_%'")}
+
+    before = questions()
+    track(shop, "shop.bills", "company_id", "total")
+    tracked = questions() - before
+    assert tracked
+    track(shop, "shop.bills", "company_id", "total")
+    assert questions() - before == tracked
+    track(shop, "shop.bills", "company_id", "memo")
+    assert questions() - before != tracked
+    shop.execute("SELECT dashboard.untrack_changes('shop.bills')")
+    assert questions() == before
+
+
+def test_a_connection_that_has_asked_before_notices_that_the_table_is_another_one(shop: psycopg.Connection) -> None:
+    shop.execute("ALTER TABLE shop.bills ADD changed text, ADD dashboard_changed text, ADD tg_op text")
+    track(shop, "shop.bills", "company_id")
+    for number, (alteration, expected) in enumerate(
+        (
+            ("ALTER TABLE shop.bills ALTER company_id TYPE text", "7"),
+            ("ALTER TABLE shop.bills RENAME company_id TO firm", "*"),
+            ("ALTER TABLE shop.bills RENAME firm TO company_id", "7"),
+            ("ALTER TABLE shop.bills DROP company_id", "*"),
+        )
+    ):
+        shop.execute("INSERT INTO shop.bills (id) VALUES (%s)", [-number])
+        noted(shop)
+        shop.execute(alteration.encode())
+        values = f"({number + 1})" if expected == "*" else f"({number + 1}, 7)"
+        columns = "(id)" if expected == "*" else "(id, company_id)"
+        shop.execute(f"INSERT INTO shop.bills {columns} VALUES {values}")
+        assert noted(shop) == [expected], alteration

@@ -1,6 +1,9 @@
 """The schema goes up, down and up again."""
 
 import contextlib
+import re
+from datetime import date
+from typing import Any
 
 import psycopg
 from sqlalchemy import Engine
@@ -47,3 +50,41 @@ def test_ids_that_are_there_already_and_a_view_in_the_tables_place_do_not_stop_i
     db.execute("DROP TABLE dashboard.tenant; CREATE VIEW dashboard.tenant AS SELECT 'a'::text AS tenant_id")
     migrate(engine)
     downgrade(engine, "0008")
+
+
+def test_what_is_tracked_stays_tracked_as_it_was_when_its_questions_become_functions_and_back(
+    engine: Engine, db: psycopg.Connection
+) -> None:
+    db.execute("CREATE SCHEMA shop; CREATE TABLE shop.bills (firm integer, day date, total numeric, memo text)")
+    downgrade(engine, "0011")
+    db.execute("SELECT dashboard.track_changes('shop.bills', $$'firm-' || changed_row.firm$$, '{total}')")
+
+    def noted(*statements: str) -> list[Any]:
+        db.execute("DELETE FROM dashboard.change")
+        for statement in statements:
+            db.execute(statement.encode())
+        return db.execute("SELECT tenant_id, oldest_day, document_ids FROM dashboard.change ORDER BY id").fetchall()
+
+    def assert_noted() -> None:
+        db.execute("TRUNCATE shop.bills; DELETE FROM dashboard.invoice")
+        assert noted("INSERT INTO shop.bills VALUES (7, NULL, 1, 'a')") == [("firm-7", None, None)]
+        assert noted("UPDATE shop.bills SET memo = 'b'") == []
+        assert noted("UPDATE shop.bills SET total = 2") == [("firm-7", None, None)]
+        sold = "INSERT INTO dashboard.invoice (tenant_id, invoice_id, status, issue_date, currency, total)"
+        assert noted(f"{sold} VALUES ('a', '1', 'posted', DATE '2026-01-02', 'USD', 1)") == [
+            ("a", date(2026, 1, 2), ["1"])
+        ]
+
+    assert_noted()
+    migrate(engine)
+    assert_noted()
+    assert _seeing(db) == {"see_change_"}
+    downgrade(engine, "0011")
+    assert_noted()
+    assert _seeing(db) == {"see_change", "see_days"}
+
+
+def _seeing(db: psycopg.Connection) -> set[str]:
+    """The functions of triggers that ask, without what each of them is told apart by."""
+    found = db.execute("SELECT proname FROM pg_proc WHERE proname LIKE 'see\\_%'").fetchall()
+    return {re.sub("[0-9a-f]{32}$", "", name) for (name,) in found}

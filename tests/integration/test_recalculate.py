@@ -58,6 +58,15 @@ def pipeline(engine: Engine, valkey: redis.Redis, keys: Keys) -> Pipeline:
     return Pipeline(Source(engine), SnapshotWriter(valkey, keys), SnapshotReader(valkey, keys), alerts)
 
 
+def listened_to(engine: Engine) -> list[str]:
+    """Every statement that the engine carries out from now on."""
+    executed: list[str] = []
+    event.listen(
+        engine, "before_cursor_execute", lambda _connection, _cursor, statement, *_: executed.append(statement)
+    )
+    return executed
+
+
 def test_rows_become_a_snapshot_with_a_version(db: psycopg.Connection, pipeline: Pipeline) -> None:
     rows = add_tenant(db, "a")
     rows.invoice(today(), "1100", tax="100")
@@ -80,10 +89,7 @@ def test_a_batch_in_which_nothing_changed_is_three_statements_however_large(
         invoice = rows.invoice(today() - timedelta(days=400), 100, balance=50)
         rows.payment(today(), 50, on={invoice: 50}, unapplied=0)
     pipeline.run(*bases)
-    executed: list[str] = []
-    event.listen(
-        engine, "before_cursor_execute", lambda _connection, _cursor, statement, *_: executed.append(statement)
-    )
+    executed = listened_to(engine)
     for asked in (["t0"], ["t3"], list(bases)):
         executed.clear()
         assert {outcome.status for outcome in pipeline.run(*asked).values()} == {"unchanged"}
@@ -99,15 +105,26 @@ def test_facts_are_read_once_though_a_tenants_past_has_to_be_mended_first(
     old = on_cash.invoice(today() - timedelta(days=400), 100, balance=50)
     on_cash.payment(today() - timedelta(days=390), 50, on={old: 50}, unapplied=0)
     pipeline.run("on_cash", "other")
-    on_cash.invoice(today(), 10)
+    executed = listened_to(engine)
+    on_cash.payment(today() - timedelta(days=380), 50, on={old: 50}, unapplied=0)
     other.invoice(today(), 10)
-    executed: list[str] = []
-    event.listen(
-        engine, "before_cursor_execute", lambda _connection, _cursor, statement, *_: executed.append(statement)
-    )
     assert {outcome.status for outcome in pipeline.run("on_cash", "other").values()} == {"changed"}
     assert any("day_book AS book" in statement for statement in executed), "nothing was mended"
     assert sum("dashboard.quote" in statement for statement in executed) == 1
+    assert changes.due_tenants(db, 10) == {}
+
+
+def test_a_change_on_cash_basis_behind_which_no_old_money_stands_mends_nothing(
+    db: psycopg.Connection, pipeline: Pipeline, engine: Engine
+) -> None:
+    rows = add_tenant(db, "on_cash", basis="cash")
+    old = rows.invoice(today() - timedelta(days=400), 100, balance=50)
+    pipeline.run("on_cash")
+    executed = listened_to(engine)
+    new = rows.invoice(today(), 10)
+    rows.payment(today(), 60, on={new: 10, old: 50}, unapplied=0)
+    assert pipeline.run("on_cash")["on_cash"].status == "changed"
+    assert not any("day_book AS book" in statement for statement in executed)
     assert changes.due_tenants(db, 10) == {}
 
 

@@ -60,7 +60,7 @@ def acknowledge(connection: Connection, command: Command, alert_id: str) -> floa
     waited = connection.execute(_ACKNOWLEDGE, {**_given(command), "alert_id": alert_id}).scalar()
     if waited is None:
         return None
-    tables.raise_revisions(connection, [command.tenant_id])
+    tables.raise_revision(connection, command.tenant_id)
     return float(waited)
 
 
@@ -70,7 +70,7 @@ def snooze(connection: Connection, command: Command, alert_id: str, until: datet
     given = {**_given(command), "alert_id": alert_id, "until": until}
     if not connection.execute(_SNOOZE, given).rowcount:
         return False
-    tables.raise_revisions(connection, [command.tenant_id])
+    tables.raise_revision(connection, command.tenant_id)
     return True
 
 
@@ -87,7 +87,7 @@ def subscribe(
     }
     if not connection.execute(_SUBSCRIBE, given).rowcount:
         return False
-    tables.raise_revisions(connection, [tenant_id])
+    tables.raise_revision(connection, tenant_id)
     return True
 
 

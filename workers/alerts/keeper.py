@@ -1,6 +1,6 @@
 """The keeper of alerts: takes the steps that a judgement or a command asks for, and shows the result in Redis.
 
-PostgreSQL is the truth; a board in Redis is read from it in one transaction whose state guards the write. In the common
+PostgreSQL is the truth; a board in Redis is read from it in one statement whose state guards the write. In the common
 case nothing has changed: then nothing is written, and Redis is only asked whether it still holds the board.
 """
 
@@ -23,11 +23,9 @@ from shared.store import SourceState
 from workers.alerts import commands, tables
 from workers.alerts.commands import Command
 from workers.alerts.lifecycle import Change, Judgement, changes, failing
-from workers.database import one_state
 from workers.facts import KnownAlert
 from workers.source.clock import zone
 from workers.source.failures import translate_database_errors
-from workers.source.state import read_state
 
 log = structlog.get_logger()
 
@@ -108,12 +106,11 @@ class AlertKeeper:
 
     def show(self, tenant_ids: Sequence[str]) -> None:
         """Put the tenants' boards into Redis as PostgreSQL has them now."""
-        with translate_database_errors(tenant_ids), one_state(self._engine) as connection:
-            state, as_of = read_state(connection)
-            boards = tables.read_boards(connection, tenant_ids, as_of)
+        with translate_database_errors(tenant_ids), self._engine.begin() as connection:
+            boards = tables.read_boards(connection, tenant_ids)
         self._writer.write(
-            BoardCandidate(tenant_id=tenant_id, source=state, revision=read.revision, board=read.board)
-            for tenant_id, read in boards.items()
+            BoardCandidate(tenant_id=read.tenant_id, source=read.state, revision=read.revision, board=read.board)
+            for read in boards
         )
 
     def remove(self, tenant_ids: Sequence[str]) -> None:

@@ -12,10 +12,11 @@ from msgspec import UNSET
 from sqlalchemy import Connection, text
 
 from shared.alerts import KEPT_FOR, Board, BoardAlert, Subscription
-from shared.snapshot import Instant, instant
+from shared.snapshot import Instant, Level, instant
 from shared.store import SourceState
 from workers.alerts.lifecycle import Change
-from workers.facts import KnownAlert
+from workers.facts import KnownAlert, Row
+from workers.source.state import STATE, state_of
 
 # Always in the same order, so that two batches with tenants in common cannot wait for each other. A row comes back for
 # every tenant that has not yet been judged by a later state of this database.
@@ -33,9 +34,7 @@ _LOCK = text("""
     ON CONFLICT (tenant_id) DO UPDATE SET revision = board.revision
 """)
 
-_RAISE_REVISIONS = text("""
-    UPDATE dashboard.alert_board SET revision = revision + 1 WHERE tenant_id = ANY(CAST(:tenant_ids AS text[]))
-""")
+_RAISE_REVISION = text("UPDATE dashboard.alert_board SET revision = revision + 1 WHERE tenant_id = :tenant_id")
 
 _KNOWN = text("""
     SELECT tenant_id, alert_id, rule, subject, local_date, level, message, metric, action_required, provisional, raised_at,
@@ -45,7 +44,8 @@ _KNOWN = text("""
         AND (cleared_at IS NULL OR local_date >= CAST(:today AS date) - 2 OR snoozed_until > CAST(:now AS timestamptz))
 """)
 
-# Each step and what history says of it, in one statement. An acknowledgement survives a reopening.
+# Each step, what history says of it, and that the tenant's board is another one, in one statement. An acknowledgement
+# survives a reopening.
 _APPLY = text("""
     WITH step AS (
         SELECT * FROM unnest(
@@ -68,29 +68,29 @@ _APPLY = text("""
             provisional = excluded.provisional, cleared_at = excluded.cleared_at, params = excluded.params,
             reopened_at = CASE WHEN alert.cleared_at IS NOT NULL AND excluded.cleared_at IS NULL THEN now()
                                ELSE alert.reopened_at END
+    ), revised AS (
+        UPDATE dashboard.alert_board SET revision = revision + 1 WHERE tenant_id IN (SELECT tenant_id FROM step)
     )
     INSERT INTO dashboard.alert_event (tenant_id, alert_id, kind, at, level)
     SELECT tenant_id, alert_id, kind, at, level FROM step WHERE told
 """)
 
-_REVISIONS = text("""
-    SELECT asked.tenant_id, coalesce(board.revision, 0)
-    FROM unnest(CAST(:tenant_ids AS text[])) AS asked (tenant_id)
+# The boards of these tenants and the state of the database that they are of, in one statement, which sees one state.
+_BOARDS = text(f"""
+    SELECT state.*, asked.tenant_id, coalesce(board.revision, 0) AS revision,
+           (SELECT coalesce(json_agg(
+                json_build_array(alert_id, level, message, metric, action_required, provisional, raised_at, reopened_at,
+                                 acknowledged_at, acknowledged_by, snoozed_until, cleared_at, rule, params)
+                ORDER BY raised_at DESC, alert_id), '[]')
+            FROM dashboard.alert
+            WHERE tenant_id = asked.tenant_id
+                AND (cleared_at IS NULL OR cleared_at > state.read_at - CAST(:kept_for AS interval)))::text AS alerts,
+           (SELECT coalesce(json_agg(json_build_array(subject, levels, metrics)), '[]')
+            FROM dashboard.subscription WHERE tenant_id = asked.tenant_id)::text AS subscriptions
+    FROM ({STATE} OFFSET 0) state
+    CROSS JOIN unnest(CAST(:tenant_ids AS text[])) AS asked (tenant_id)
     LEFT JOIN dashboard.alert_board board USING (tenant_id)
-""")
-
-_BOARD_ALERTS = text("""
-    SELECT tenant_id, alert_id, level, message, metric, action_required, provisional, raised_at, reopened_at,
-           acknowledged_at, acknowledged_by, snoozed_until, cleared_at, rule, params
-    FROM dashboard.alert
-    WHERE tenant_id = ANY(CAST(:tenant_ids AS text[])) AND (cleared_at IS NULL OR cleared_at > CAST(:since AS timestamptz))
-    ORDER BY raised_at DESC, alert_id
-""")
-
-_SUBSCRIPTIONS = text("""
-    SELECT tenant_id, subject, levels, metrics FROM dashboard.subscription
-    WHERE tenant_id = ANY(CAST(:tenant_ids AS text[]))
-""")
+""")  # noqa: S608 (our own words)
 
 _FORGET = text("""
     DELETE FROM dashboard.alert
@@ -102,10 +102,39 @@ _FORGET = text("""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardRead:
-    """A board as one transaction saw it, and how often the tenant's alerts had changed by then."""
+    """A tenant's board as one state of the database has it, and how often its alerts had changed by then."""
 
+    tenant_id: str
+    state: SourceState
     revision: int
     board: Board
+
+
+class _AlertRow(Row, frozen=True):
+    alert_id: str
+    level: Level
+    message: str
+    metric: str
+    action_required: bool
+    provisional: bool
+    raised_at: datetime
+    reopened_at: datetime | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    snoozed_until: datetime | None
+    cleared_at: datetime | None
+    rule: str
+    params: str
+
+
+class _SubscriptionRow(Row, frozen=True):
+    subject: str
+    levels: tuple[Any, ...] | None
+    metrics: tuple[Any, ...] | None
+
+
+_alert_rows = msgspec.json.Decoder(tuple[_AlertRow, ...])
+_subscription_rows = msgspec.json.Decoder(tuple[_SubscriptionRow, ...])
 
 
 def lock_to_judge(connection: Connection, tenant_ids: Sequence[str], state: SourceState) -> set[str]:
@@ -119,9 +148,9 @@ def lock(connection: Connection, tenant_id: str) -> None:
     connection.execute(_LOCK, {"tenant_id": tenant_id})
 
 
-def raise_revisions(connection: Connection, tenant_ids: Sequence[str]) -> None:
-    """Say that the tenants' boards are other ones from now on."""
-    connection.execute(_RAISE_REVISIONS, {"tenant_ids": list(tenant_ids)})
+def raise_revision(connection: Connection, tenant_id: str) -> None:
+    """Say that the tenant's board is another one from now on."""
+    connection.execute(_RAISE_REVISION, {"tenant_id": tenant_id})
 
 
 def known_alerts(connection: Connection, tenant_ids: Sequence[str], at: datetime) -> dict[str, list[KnownAlert]]:
@@ -159,27 +188,26 @@ def apply(connection: Connection, steps: Mapping[str, Sequence[Change]], at: Map
         "params": [alert.params for alert in alerts],
     }
     connection.execute(_APPLY, given)
-    raise_revisions(connection, [tenant_id for tenant_id, taken in steps.items() if taken])
 
 
-def read_boards(connection: Connection, tenant_ids: Sequence[str], as_of: datetime) -> dict[str, BoardRead]:
-    """The boards of these tenants, in one REPEATABLE READ transaction."""
-    asked = {"tenant_ids": list(tenant_ids)}
-    alerts: dict[str, list[BoardAlert]] = {}
-    for tenant_id, *columns in connection.execute(_BOARD_ALERTS, {**asked, "since": as_of - KEPT_FOR}):
-        alerts.setdefault(tenant_id, []).append(_board_alert(*columns))
-    subscriptions: dict[str, dict[str, Subscription]] = {}
-    for tenant_id, subject, levels, metrics in connection.execute(_SUBSCRIPTIONS, asked):
-        subscriptions.setdefault(tenant_id, {})[subject] = Subscription(
-            levels=_members(levels), metrics=_members(metrics)
+def read_boards(connection: Connection, tenant_ids: Sequence[str]) -> list[BoardRead]:
+    """The boards of these tenants."""
+    asked = {"tenant_ids": list(tenant_ids), "kept_for": KEPT_FOR}
+    return [
+        BoardRead(
+            tenant_id=row.tenant_id,
+            state=state_of(row, None)[0],
+            revision=row.revision,
+            board=Board(
+                alerts=tuple(map(_board_alert, _alert_rows.decode(row.alerts))),
+                subscriptions={
+                    one.subject: Subscription(levels=one.levels, metrics=one.metrics)
+                    for one in _subscription_rows.decode(row.subscriptions)
+                },
+            ),
         )
-    return {
-        tenant_id: BoardRead(
-            revision=revision,
-            board=Board(alerts=tuple(alerts.get(tenant_id, ())), subscriptions=subscriptions.get(tenant_id, {})),
-        )
-        for tenant_id, revision in connection.execute(_REVISIONS, asked)
-    }
+        for row in connection.execute(_BOARDS, asked)
+    ]
 
 
 def forget(connection: Connection, *, kept_for: timedelta = KEPT_FOR) -> int:
@@ -187,43 +215,24 @@ def forget(connection: Connection, *, kept_for: timedelta = KEPT_FOR) -> int:
     return connection.execute(_FORGET, {"kept_for": kept_for}).rowcount
 
 
-def _board_alert(
-    alert_id: str,
-    level: Any,
-    message: str,
-    metric: str,
-    action_required: bool,
-    provisional: bool,
-    raised_at: datetime,
-    reopened_at: datetime | None,
-    acknowledged_at: datetime | None,
-    acknowledged_by: str | None,
-    snoozed_until: datetime | None,
-    cleared_at: datetime | None,
-    rule: str,
-    params: str,
-) -> BoardAlert:
+def _board_alert(row: _AlertRow) -> BoardAlert:
     return BoardAlert(
-        id=alert_id,
-        level=level,
-        message=message,
-        metric=metric,
-        action_required=action_required,
-        provisional=provisional or UNSET,
-        raised_at=instant(raised_at),
-        reopened=reopened_at is not None,
-        acknowledged_at=_instant(acknowledged_at),
-        acknowledged_by=acknowledged_by,
-        snoozed_until=_instant(snoozed_until),
-        cleared_at=_instant(cleared_at),
-        rule=rule,
-        params=msgspec.Raw(params),
+        id=row.alert_id,
+        level=row.level,
+        message=row.message,
+        metric=row.metric,
+        action_required=row.action_required,
+        provisional=row.provisional or UNSET,
+        raised_at=instant(row.raised_at),
+        reopened=row.reopened_at is not None,
+        acknowledged_at=_instant(row.acknowledged_at),
+        acknowledged_by=row.acknowledged_by,
+        snoozed_until=_instant(row.snoozed_until),
+        cleared_at=_instant(row.cleared_at),
+        rule=row.rule,
+        params=msgspec.Raw(row.params),
     )
 
 
 def _instant(moment: datetime | None) -> Instant | None:
     return None if moment is None else instant(moment)
-
-
-def _members(listed: list[Any] | None) -> tuple[Any, ...] | None:
-    return None if listed is None else tuple(listed)

@@ -161,10 +161,11 @@ _TRIGGERS_OF_A_TABLE = 7
 # Every trigger of ours with its arguments, which end in zero bytes: the question, the tenant expression, the columns.
 _OURS = """
     ours AS (
-        SELECT tgrelid, tgname, tgenabled, tgfoid::regproc::text AS function,
+        SELECT tgrelid, tgname, tgenabled, proname = 'note_change' AS notes,
                string_to_array(encode(tgargs, 'escape'), E'\\\\000') AS arguments
-        FROM pg_trigger
-        WHERE tgfoid IN (to_regproc('dashboard.see_change'), to_regproc('dashboard.note_change')) AND tgqual IS NULL
+        FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
+        WHERE pronamespace = 'dashboard'::regnamespace AND (proname = 'note_change' OR proname LIKE 'see\\_change%')
+            AND tgqual IS NULL
     )
 """
 
@@ -193,7 +194,7 @@ _TRIGGERS = f"""
     )
     SELECT part::regclass::text, min(parent::regclass::text), count(DISTINCT tgname),
            coalesce(bool_or(tgenabled IN ('D', 'R')), false),
-           coalesce(bool_or(function = 'dashboard.note_change' AND tgname = 'dashboard_insert'), false)
+           coalesce(bool_or(notes AND tgname = 'dashboard_insert'), false)
     FROM parts LEFT JOIN ours ON tgrelid = part GROUP BY part ORDER BY 1
 """  # noqa: S608
 
@@ -201,7 +202,7 @@ _QUESTIONS = f"""
     WITH {_OURS}
     SELECT DISTINCT ON (tgrelid) tgrelid::regclass::text,
            convert_from(decode(arguments[1], 'escape'), getdatabaseencoding())
-    FROM ours WHERE function = 'dashboard.see_change' AND tgname = 'dashboard_update' ORDER BY tgrelid
+    FROM ours WHERE NOT notes AND tgname = 'dashboard_update' ORDER BY tgrelid
 """  # noqa: S608
 
 # The tenant of a row, as the trigger for inserted rows asks for it; a table whose tenant is everyone has no question.
@@ -211,7 +212,7 @@ _TENANTS = f"""
            substring(convert_from(decode(arguments[1], 'escape'), getdatabaseencoding())
                      FROM 'SELECT DISTINCT (.*) AS tenant_id FROM rows_after')
     FROM ours JOIN pg_class ON oid = tgrelid
-    WHERE function = 'dashboard.see_change' AND tgname = 'dashboard_insert' AND arguments[2] <> '*'
+    WHERE NOT notes AND tgname = 'dashboard_insert' AND arguments[2] <> '*'
         AND relnamespace <> 'dashboard'::regnamespace
     ORDER BY tgrelid
 """  # noqa: S608
@@ -248,6 +249,6 @@ _COLUMNS = f"""
         SELECT nullif(convert_from(decode(arguments[3], 'escape'), getdatabaseencoding()), '')::text[] AS columns
     ) AS named
     CROSS JOIN LATERAL dashboard.columns_read(tgrelid) AS found
-    WHERE function = 'dashboard.see_change' AND tgname = 'dashboard_update'
+    WHERE NOT notes AND tgname = 'dashboard_update'
     ORDER BY tgrelid
 """  # noqa: S608

@@ -23,16 +23,50 @@ CHANGED = """
     )
 """
 
+# On which day was the first money that is linked to one of these documents of the tenant t, or to a credit note that is? A
+# refund of a credit note takes what invoices have left of it.
+_FIRST_MONEY = """
+    WITH RECURSIVE named AS (
+        SELECT id FROM unnest(c.documents) AS given (id)
+        UNION
+        SELECT other.id
+        FROM named
+        CROSS JOIN LATERAL (
+            SELECT source_id AS id FROM dashboard.allocation AS taking
+            WHERE tenant_id = t.tenant_id AND invoice_id = named.id
+            UNION ALL
+            SELECT invoice_id FROM dashboard.allocation AS given
+            WHERE tenant_id = t.tenant_id AND source_kind = 'credit_note' AND source_id = named.id
+        ) other
+    )
+    SELECT min(CASE WHEN p.paid_on < DATE '0001-01-01' THEN DATE '0001-01-01' ELSE p.paid_on END)
+               FILTER (WHERE p.paid_on <= DATE '9999-12-31')
+    FROM named
+    CROSS JOIN LATERAL (
+        SELECT paid_on FROM dashboard.payment AS payment WHERE tenant_id = t.tenant_id AND payment_id = named.id OFFSET 0
+    ) p
+"""
+
+# Since when may money on cash basis have counted otherwise, for the changes c of the tenant t? Too many documents to be
+# named stand for all days.
+MONEY = f"""
+    LATERAL (
+        SELECT CASE WHEN t.basis = 'cash' AND '*' = ANY(c.documents) THEN DATE '0001-01-01'
+                    WHEN t.basis = 'cash' AND c.documents IS NOT NULL THEN ({_FIRST_MONEY}) END AS oldest
+        OFFSET 0
+    )
+"""
+
 # Are the totals, of which b tells, on another currency or basis?
 OTHER = """
     (b.base_currency IS DISTINCT FROM coalesce(t.base_currency::text, 'XXX')
      OR b.on_cash IS DISTINCT FROM coalesce(t.basis = 'cash', false))
 """
 
-# Are they missing, on another basis, too short, or older than a change of them that is pending (c)?
+# Are they missing, on another basis, too short, or older than a change of them that is pending (c, and its money m)?
 BEHIND = f"""
     (b.tenant_id IS NULL OR b.kept_through IS NULL OR b.kept_through < CAST(:needed AS date) OR {OTHER}
-     OR c.unknown OR c.oldest <= b.kept_through OR t.basis = 'cash' AND c.documents IS NOT NULL)
+     OR c.unknown OR c.oldest <= b.kept_through OR m.oldest <= b.kept_through)
 """
 
 

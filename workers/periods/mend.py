@@ -5,13 +5,13 @@ A change of the last weeks touches no kept day, and costs one look at the change
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, text
 
-from workers.periods.behind import BEHIND, CHANGED, LATEST_KEPT, OTHER, needed
+from workers.periods.behind import BEHIND, CHANGED, LATEST_KEPT, MONEY, OTHER, needed
 from workers.periods.keep import Stretch, keep
 from workers.source.columns import Missing, with_nulls
 
@@ -24,11 +24,12 @@ KEPT_UNTIL = timedelta(days=30)
 # Whose totals have to be made or mended, and why?
 _DUE = f"""
     SELECT t.tenant_id, coalesce(t.base_currency::text, 'XXX') AS base_currency,
-           coalesce(t.basis = 'cash', false) AS on_cash, b.kept_through, b.stale_since, c.oldest, c.unknown, c.documents,
-           c.own, {OTHER} AS other
+           coalesce(t.basis = 'cash', false) AS on_cash, b.kept_through, b.stale_since, least(c.oldest, m.oldest) AS oldest,
+           c.unknown, c.own, {OTHER} AS other
     FROM dashboard.tenant AS t
     LEFT JOIN dashboard.day_book b ON b.tenant_id = t.tenant_id
     CROSS JOIN {CHANGED} c
+    CROSS JOIN {MONEY} m
     WHERE t.tenant_id = ANY(CAST(:tenant_ids AS text[])) AND ({BEHIND} OR :stale_too AND b.stale_since IS NOT NULL)
     ORDER BY t.tenant_id
 """  # noqa: S608 (our own words)
@@ -39,29 +40,6 @@ _LOCK = text("""
     SELECT unnest(CAST(:tenant_ids AS text[])) AS tenant_id ORDER BY 1
     ON CONFLICT (tenant_id) DO UPDATE SET kept_at = book.kept_at
 """)
-
-# On which day was the first money that is linked to one of these documents, or to a credit note that is? A refund of a
-# credit note takes what invoices have left of it.
-_FIRST_MONEY = """
-    WITH RECURSIVE named AS (
-        SELECT id FROM unnest(CAST(:documents AS text[])) AS given (id)
-        UNION
-        SELECT other.id
-        FROM named
-        CROSS JOIN LATERAL (
-            SELECT source_id AS id FROM dashboard.allocation AS taking
-            WHERE tenant_id = :tenant_id AND invoice_id = named.id
-            UNION ALL
-            SELECT invoice_id FROM dashboard.allocation AS given
-            WHERE tenant_id = :tenant_id AND source_kind = 'credit_note' AND source_id = named.id
-        ) other
-    )
-    SELECT min(p.paid_on)
-    FROM named
-    CROSS JOIN LATERAL (
-        SELECT paid_on FROM dashboard.payment AS payment WHERE tenant_id = :tenant_id AND payment_id = named.id OFFSET 0
-    ) p
-"""
 
 _NOTE = text("""
     UPDATE dashboard.day_book AS book
@@ -125,7 +103,7 @@ def postpone(connection: Connection, tenant_id: str) -> None:
 
 
 def _mend(connection: Connection, rows: Sequence[Row[Any]], missing: Missing, today: date, *, stale_too: bool) -> None:
-    begins = {row.tenant_id: _first_day(connection, row, missing, today, stale_too=stale_too) for row in rows}
+    begins = {row.tenant_id: _first_day(row, today, stale_too=stale_too) for row in rows}
     ends = {row.tenant_id: _last_day(row, today) for row in rows}
     stretches = [
         Stretch(
@@ -165,28 +143,11 @@ def _last_day(row: Row[Any], today: date) -> date:
     return wanted if kept is None or kept < today - LATEST_KEPT else kept
 
 
-def _first_day(connection: Connection, row: Row[Any], missing: Missing, today: date, *, stale_too: bool) -> date:
+def _first_day(row: Row[Any], today: date, *, stale_too: bool) -> date:
     """The first day whose total is to be made; a day after the last one when there is none."""
     earliest = today - timedelta(days=DAYS_KEPT)
     stale = row.stale_since is not None or row.unknown
     if row.kept_through is None or row.other or (stale and stale_too):
         return earliest
     kept_through: date = row.kept_through
-    return max(earliest, min(_touched(connection, row, missing), kept_through + timedelta(days=1)))
-
-
-def _touched(connection: Connection, row: Row[Any], missing: Missing) -> date:
-    return min(_touched_days(connection, row, missing), default=date.max)
-
-
-def _touched_days(connection: Connection, row: Row[Any], missing: Missing) -> Iterator[date]:
-    # A day that Python cannot hold is before or after all others.
-    if row.oldest is not None:
-        yield row.oldest
-    if row.on_cash and row.documents:
-        if "*" in row.documents:
-            yield date.min
-        first_money = text(with_nulls(_FIRST_MONEY, missing))
-        given = {"tenant_id": row.tenant_id, "documents": row.documents}
-        if (day := connection.execute(first_money, given).scalar_one()) is not None:
-            yield day
+    return max(earliest, min(row.oldest or date.max, kept_through + timedelta(days=1)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Row
 
 from shared.store import SourceState
 
@@ -30,12 +30,6 @@ STATE = """
            set_config('jit', 'off', true) AS jit
     FROM pg_current_snapshot() AS seen
 """
-_STATE = text(STATE)
-
-
-def read_state(connection: Connection) -> tuple[SourceState, datetime]:
-    """The state that this REPEATABLE READ transaction sees from its first statement on, and the moment it stands for."""
-    return state_of(connection.execute(_STATE).one(), None)
 
 
 def state_of(row: Row[Any], now: datetime | None) -> tuple[SourceState, datetime]:

@@ -14,7 +14,7 @@ from shared.currency import is_known
 from shared.snapshot import Basis, DataIssue
 from shared.store import SourceState
 from workers.facts import Tenant
-from workers.periods.behind import BEHIND, CHANGED, needed
+from workers.periods.behind import BEHIND, CHANGED, MONEY, needed
 from workers.source.batch import refuse_nonsense
 from workers.source.clock import zone
 from workers.source.columns import Missing, with_nulls
@@ -37,7 +37,7 @@ OPENING = with_conversions(
                WHERE own.tenant_id = wanted.tenant_id
                    AND (t.tenant_id IS NULL
                         OR own.oldest_day > b.kept_through
-                            AND (t.basis IS DISTINCT FROM 'cash' OR own.document_ids IS NULL))
+                            AND (own.document_ids IS NULL OR m.oldest IS NULL OR m.oldest > b.kept_through))
            ) AS pending,
            (SELECT revision FROM dashboard.alert_board a WHERE a.tenant_id = wanted.tenant_id) AS revision,
            b.xmin::text AS past, t.tenant_id IS NOT NULL AND {behind} AS behind
@@ -48,9 +48,11 @@ OPENING = with_conversions(
     ) t ON t.tenant_id = wanted.tenant_id
     LEFT JOIN dashboard.day_book b ON b.tenant_id = t.tenant_id
     LEFT JOIN {changed} c ON true
+    LEFT JOIN {money} m ON true
 """.replace("{state}", STATE)
     .replace("{behind}", BEHIND)
     .replace("{changed}", CHANGED)
+    .replace("{money}", MONEY)
 )
 
 NO_CURRENCY = "XXX"
