@@ -11,12 +11,8 @@ REQUESTS_IN_A_ROW = 16
 _A_LOOK_S = 0.0001
 
 
-class _Here(local):
-    requests = 0
-
-
-_here = _Here()
-"""What this greenlet, which serves one connection, has done."""
+_here = local()
+"""What this greenlet, which serves one connection, has done: requests."""
 
 
 def let_others_have_their_turn() -> None:
@@ -25,6 +21,6 @@ def let_others_have_their_turn() -> None:
     A greenlet gives way when it has to wait. One that reads from a client with many requests under way never has to: it
     would answer hundreds of them while nobody else is accepted, answered or told anything.
     """
-    _here.requests += 1
+    _here.requests = getattr(_here, "requests", 0) + 1
     if _here.requests % REQUESTS_IN_A_ROW == 0:
         gevent.sleep(_A_LOOK_S)
