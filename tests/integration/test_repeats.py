@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Iterator, Mapping
 
@@ -12,9 +13,12 @@ import requests
 
 from shared.keys import Keys
 from shared.store import SnapshotWriter
+from tests import raw
 from tests.conftest import Services
+from tests.patience import PATIENCE
 from tests.servers import WebServer, eventually
 from tests.tokens import bearer
+from web.http.turns import REQUESTS_IN_A_ROW
 
 REALTIME = "/api/dashboard/realtime/aggregate/"
 OVERVIEW = "/api/dashboard/overview/"
@@ -114,3 +118,26 @@ def test_every_repeated_answer_counts(services: Services, keys: Keys) -> None:
         assert {answer.status_code for answer in known} == {304}
         assert all(json.loads(answer.text or "{}") == {} for answer in known)
         assert get(web, REALTIME, bearer("unchanged")).headers["RateLimit-Remaining"] == "18"
+
+
+def test_who_asks_without_waiting_keeps_nobody_waiting(web: WebServer) -> None:
+    web.write("hasty", n=1)
+    eventually(lambda: get(web, REALTIME, bearer("hasty")), lambda answer: answer.ok)
+    lines = ("If-None-Match: *", f"Authorization: {bearer('hasty')['Authorization']}")
+    questions = raw.request(REALTIME, *lines) * REQUESTS_IN_A_ROW * 20
+    with socket.create_connection(("127.0.0.1", web.port), timeout=10 * PATIENCE) as hasty:
+        for _ in range(3):
+            hasty.sendall(questions)
+            answered = hasty.recv(1)
+            # The process is in the middle of it.
+            assert raw.send(web, raw.request()).status == 200
+            hasty.setblocking(False)
+            while answered.count(b"HTTP/1.1 304") < REQUESTS_IN_A_ROW * 20:
+                try:
+                    answered += hasty.recv(65_536)
+                except BlockingIOError:
+                    break
+            assert answered.count(b"HTTP/1.1 304") < REQUESTS_IN_A_ROW * 20, "it had to wait for all of them"
+            hasty.setblocking(True)
+            while answered.count(b"HTTP/1.1 304") < REQUESTS_IN_A_ROW * 20:
+                answered += hasty.recv(65_536)

@@ -17,6 +17,7 @@ from prometheus_client import Counter, Histogram
 from shared.logs import write_line
 from web.access.limits import Limiter
 from web.http.problems import new_request_id, rate_headers
+from web.http.turns import let_others_have_their_turn
 from web.live.leases import Leases
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Repeats:
         self._repeated = reads.labels("repeated")
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        let_others_have_their_turn()
         question = _question(environ)
         if question is None or self._is_draining():
             return self._app(environ, start_response)
