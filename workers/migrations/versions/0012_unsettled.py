@@ -1,0 +1,192 @@
+"""Which documents may not be settled: kept by the workers, from the documents that each change names."""
+
+import runpy
+from pathlib import Path
+
+from alembic import op
+
+from workers.migrations.relations import is_table
+
+revision = "0012"
+down_revision = "0011"
+branch_labels = None
+depends_on = None
+
+TABLES = """
+ALTER TABLE dashboard.change ADD COLUMN named_documents text[];
+COMMENT ON COLUMN dashboard.change.named_documents IS
+    'Documents whose balance, or whose links, may be other ones now; empty: none, null: nobody knows.';
+
+CREATE TABLE dashboard.unsettled_book (
+    tenant_id text PRIMARY KEY,
+    begun_at timestamptz NOT NULL,
+    made_at timestamptz,
+    day date,
+    documents integer,
+    capture text
+);
+COMMENT ON TABLE dashboard.unsettled_book IS
+    'Of which tenants unsettled documents are kept. begun_at: since then changes add theirs; made_at: when all of the books '
+    'were looked through; day: as of the end of which day; documents: how many there were; capture: by which triggers '
+    'changes have been noted since.';
+
+CREATE TABLE dashboard.unsettled (
+    tenant_id text NOT NULL,
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    document_id text,
+    PRIMARY KEY (tenant_id, id)
+);
+COMMENT ON TABLE dashboard.unsettled IS
+    'Invoices, credit notes, payments and refunds of which something may be open or left over: all of those, perhaps more, '
+    'and one perhaps more than once. Rows are added and taken away, never changed. A null stands for any document.';
+"""
+
+# What a change names moves here in the transaction that forgets the change, whoever forgets it: so every state of the
+# database has it in one place or the other. Nothing is locked and nothing compared, hence nothing to wait for. A book that
+# was not made for two days is one that nobody reads any more (workers/unsettled/known.py).
+REMEMBERING = """
+CREATE FUNCTION dashboard.remember_documents() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        INSERT INTO dashboard.unsettled (tenant_id) SELECT book.tenant_id FROM dashboard.unsettled_book AS book;
+    ELSIF OLD.tenant_id = '*' THEN
+        INSERT INTO dashboard.unsettled (tenant_id, document_id)
+        SELECT book.tenant_id, named.id
+        FROM dashboard.unsettled_book AS book LEFT JOIN pg_catalog.unnest(OLD.named_documents) AS named (id) ON true;
+    ELSIF EXISTS (
+        SELECT FROM dashboard.unsettled_book AS book
+        WHERE book.tenant_id = OLD.tenant_id AND book.begun_at > now() - interval '2 days'
+    ) THEN
+        INSERT INTO dashboard.unsettled (tenant_id, document_id)
+        SELECT OLD.tenant_id, pg_catalog.unnest(coalesce(OLD.named_documents, '{NULL}'));
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION dashboard.remember_documents IS
+    'Keeps the documents that a change names as perhaps unsettled when the change is forgotten.';
+REVOKE ALL ON FUNCTION dashboard.remember_documents() FROM PUBLIC;
+
+CREATE TRIGGER documents_remembered AFTER DELETE ON dashboard.change
+FOR EACH ROW WHEN (OLD.named_documents IS DISTINCT FROM '{}') EXECUTE FUNCTION dashboard.remember_documents();
+CREATE TRIGGER documents_forgotten AFTER TRUNCATE ON dashboard.change
+FOR EACH STATEMENT EXECUTE FUNCTION dashboard.remember_documents();
+"""
+
+# As in 0006, with a third answer: the documents themselves. A `*` among them stands for any.
+SEEING = """
+CREATE OR REPLACE FUNCTION dashboard.see_days() RETURNS trigger
+LANGUAGE plpgsql SECURITY INVOKER SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO' AS $$
+DECLARE
+    before pg_catalog.jsonb := nullif(pg_catalog.current_setting('dashboard.old', true), '')::pg_catalog.jsonb;
+    day pg_catalog.date;
+    ids pg_catalog.text[];
+    named pg_catalog.text[];
+BEGIN
+    BEGIN
+        EXECUTE TG_ARGV[0] INTO day, ids, named;
+        before := pg_catalog.jsonb_build_object(
+            'day', least(day, (before ->> 'day')::pg_catalog.date, 'infinity'::pg_catalog.date),
+            'ids', coalesce(before -> 'ids', '[]') || coalesce(pg_catalog.to_jsonb(ids), '[]'),
+            'named', coalesce(before -> 'named', '[]') || coalesce(pg_catalog.to_jsonb(named), '[]'));
+    EXCEPTION WHEN OTHERS THEN
+        before := '{"day": null, "ids": [], "named": ["*"]}';
+    END;
+    PERFORM pg_catalog.set_config('dashboard.old', before::pg_catalog.text, true);
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION dashboard.note_change() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO' AS $$
+DECLARE
+    changed pg_catalog.text := nullif(pg_catalog.current_setting('dashboard.changed', true), '');
+    old pg_catalog.jsonb := nullif(pg_catalog.current_setting('dashboard.old', true), '')::pg_catalog.jsonb;
+    day pg_catalog.date;
+    ids pg_catalog.text[];
+    named pg_catalog.text[];
+BEGIN
+    IF TG_OP = 'TRUNCATE' OR changed IS NULL THEN
+        changed := '{*}';
+    END IF;
+    IF TG_TABLE_SCHEMA = 'dashboard' AND TG_TABLE_NAME IN ('tenant', 'client', 'quote', 'recurring', 'threshold') THEN
+        day := 'infinity';
+        named := '{}';
+    ELSIF TG_TABLE_SCHEMA = 'dashboard' AND TG_OP <> 'TRUNCATE' AND old IS NOT NULL THEN
+        day := (old ->> 'day')::pg_catalog.date;
+        ids := nullif(ARRAY(SELECT DISTINCT pg_catalog.jsonb_array_elements_text(old -> 'ids')), '{}');
+        named := ARRAY(SELECT DISTINCT pg_catalog.jsonb_array_elements_text(old -> 'named'));
+    END IF;
+    IF '*' = ANY (named) OR TG_TABLE_SCHEMA <> 'dashboard' THEN
+        named := NULL;
+    ELSIF TG_TABLE_NAME IN ('expense', 'fx_rate') THEN
+        named := '{}';
+    END IF;
+    IF changed <> '{}' THEN
+        INSERT INTO dashboard.change (tenant_id, oldest_day, document_ids, named_documents)
+        SELECT pg_catalog.unnest(changed::pg_catalog.text[]), day, ids, named;
+    END IF;
+    PERFORM pg_catalog.set_config('dashboard.changed', '', true), pg_catalog.set_config('dashboard.old', '', true);
+    RETURN NULL;
+END
+$$;
+"""
+
+
+def _before() -> dict[str, object]:
+    return runpy.run_path(str(Path(__file__).with_name("0006_periods.py")))
+
+
+# The documents that a row names.
+NAMED = {
+    "invoice": "ARRAY[invoice_id::text]",
+    "payment": "ARRAY[payment_id::text]",
+    "allocation": "ARRAY[invoice_id::text, source_id::text]",
+}
+
+
+def _question(before: dict[str, object], table: str, event: str) -> str:
+    """As in 0006, and which documents the rows name; where their links decide on days, these are the same."""
+    days, rows, most = before["DAYS"], before["ROWS"], before["MOST_IDS"]
+    assert isinstance(days, dict)  # noqa: S101 (for the type checker)
+    assert isinstance(rows, dict)  # noqa: S101 (the same)
+    day, ids = days[table]
+    oldest = f"(SELECT min({day}) FROM {rows[event]} AS changed_row)" if day else "NULL::date"  # noqa: S608 (our words)
+    each = f"SELECT DISTINCT unnest({NAMED[table]}) AS id FROM {rows[event]} AS changed_row"  # noqa: S608 (our words)
+    named = f"CASE WHEN count(*) > {most} THEN '{{*}}' ELSE array_agg(id) END"
+    return f"SELECT {oldest}, {named if ids else 'NULL::text[]'}, {named} FROM ({each}) AS named"  # noqa: S608 (the same)
+
+
+def _see(table: str, event: str, transition: str, question: str) -> None:
+    quoted = question.replace("'", "''")
+    op.execute(
+        f"CREATE OR REPLACE TRIGGER dashboard_days_{event} AFTER {event.upper()} ON dashboard.{table} "
+        f"REFERENCING {transition} FOR EACH STATEMENT EXECUTE FUNCTION dashboard.see_days('{quoted}')"
+    )
+
+
+def upgrade() -> None:
+    """Note of each change which documents it names; what is pending, or written by an older version, names none: it may be
+    any."""
+    before = _before()
+    for script in (TABLES, REMEMBERING, SEEING):
+        op.execute(script)
+    for table in filter(is_table, NAMED):
+        for event, transition in before["TRANSITIONS"].items():  # type: ignore[attr-defined]
+            _see(table, event, transition, _question(before, table, event))
+
+
+def downgrade() -> None:
+    """Name none."""
+    before = _before()
+    for table in filter(is_table, NAMED):
+        for event, transition in before["TRANSITIONS"].items():  # type: ignore[attr-defined]
+            _see(table, event, transition, before["_question"](table, event))  # type: ignore[operator]
+    seeing = str(before["SEEING"]).replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
+    op.execute(seeing)
+    op.execute("DROP TRIGGER documents_remembered ON dashboard.change")
+    op.execute("DROP TRIGGER documents_forgotten ON dashboard.change")
+    op.execute("DROP FUNCTION dashboard.remember_documents")
+    op.execute("DROP TABLE dashboard.unsettled, dashboard.unsettled_book")
+    op.execute("ALTER TABLE dashboard.change DROP COLUMN named_documents")
