@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, text
 
 # Fewer allocations than that are added up sooner than documents are looked up one by one.
-ENOUGH_ALLOCATIONS = 2000
+ENOUGH_ALLOCATIONS = 500
 
 # By which triggers do changes name documents? Null where not all of them are there and switched on, as on a host's views.
 CAPTURE = """
@@ -27,12 +27,12 @@ CAPTURE = """
 #   as long as every change names its documents, by the triggers that did so when it was made;
 #   for a day: what no trigger sees (workers/capture/gaps.py) is found then at the latest.
 # `due`: it has to be made, or has grown by what changes have named so that it is time to look which of it is settled. Whoever
-# writes so that documents are not named has all of them looked through each time, but written down once a minute at most.
+# writes so that documents are not named has all of them looked through each time, but written down every 15 seconds at most.
 _KNOWN = text(
     """
     SELECT a.tenant_id, state.known,
            CASE WHEN state.known THEN listed.documents > 2 * book.documents + 200
-                ELSE capture.triggers IS NOT NULL AND (book.made_at > now() - interval '1 minute') IS NOT TRUE
+                ELSE capture.triggers IS NOT NULL AND (book.made_at > now() - interval '15 seconds') IS NOT TRUE
                      AND (SELECT count(*) FROM (
                          SELECT FROM dashboard.allocation WHERE tenant_id = a.tenant_id LIMIT CAST(:enough AS integer)
                      ) AS first_ones) >= CAST(:enough AS integer) END AS due
@@ -63,7 +63,7 @@ class Unsettled(NamedTuple):
     due: tuple[str, ...] = ()
 
 
-def known_of(connection: Connection, todays: Mapping[str, date], enough: int) -> Unsettled:
+def known_of(connection: Connection, todays: Mapping[str, date], enough: int = ENOUGH_ALLOCATIONS) -> Unsettled:
     """What is known in this state of tenants whose links are followed, each on its day; `enough` allocations are worth it."""
     asked = {"tenant_ids": list(todays), "todays": list(todays.values()), "enough": enough}
     rows = connection.execute(_KNOWN, asked).all()
