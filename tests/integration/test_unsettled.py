@@ -17,7 +17,7 @@ from workers.audit.recount import differences, expected
 from workers.capture.changes import expand_everyone
 from workers.kpi.dashboard import dashboard
 from workers.source import Source
-from workers.unsettled.known import known_of
+from workers.unsettled.known import doubt_settled, known_of
 
 Db = psycopg.Connection[Any]
 
@@ -132,7 +132,6 @@ class Books:
         self.source.make_totals_anew(1)
         loaded = self.source.load([TENANT], now=self.now)
         facts = loaded.facts[TENANT]
-        event(f"settled documents are known: {is_known(self.engine, self.now)}")
         board = dashboard(facts, computed_at=self.now)
         wanted = expected(self.engine, TENANT, now=self.now)
         assert differences(wanted, served(board.snapshot), served(board.overview)) == []
@@ -184,7 +183,152 @@ def test_whatever_changes_in_whatever_order_balances_are_those_of_the_recount(
         if number in disturbed:
             books.disturb(disturbed[number])
         if then != "nothing":
+            event(f"settled documents are known: {is_known(engine, books.now)}")
             books.look(then)
             # As if time had passed: what named no documents may be written down again.
             db.execute("UPDATE dashboard.unsettled_book SET made_at = made_at - interval '20 seconds'")
     books.look("keep")
+
+
+# What is noted of a change
+
+
+def named(db: Db) -> list[list[str] | None]:
+    """The documents that each pending change names, and forgets the changes."""
+    rows = db.execute(
+        "WITH gone AS (DELETE FROM dashboard.change RETURNING id, named_documents) SELECT * FROM gone ORDER BY id"
+    )
+    return [documents and sorted(documents) for _, documents in rows.fetchall()]
+
+
+def test_a_change_names_every_document_whose_balance_or_links_it_may_move(db: Db) -> None:
+    rows = add_tenant(db, TENANT)
+    rows.client("c1")
+    rows.expense(NOW.date(), 10)
+    rows.rate("EUR", NOW.date(), 2)
+    assert named(db) == [[], [], [], []]
+    rows.invoice(NOW.date(), 100, invoice_id="i1")
+    rows.payment(NOW.date(), 60, payment_id="p1", on={"i1": 60})
+    assert named(db) == [["i1"], ["p1"], ["i1", "p1"]]
+    db.execute("UPDATE dashboard.allocation SET invoice_id = 'i2'")
+    db.execute("UPDATE dashboard.payment SET payment_id = 'p2'")
+    db.execute("UPDATE dashboard.payment SET amount = amount")
+    db.execute("DELETE FROM dashboard.invoice")
+    assert named(db) == [["i1", "i2", "p1"], ["p1", "p2"], ["i1"]]
+    db.execute("TRUNCATE dashboard.payment")
+    db.execute("INSERT INTO dashboard.change (tenant_id) VALUES ('t1')")
+    assert named(db) == [None, None]
+    db.execute(
+        "INSERT INTO dashboard.invoice (tenant_id, invoice_id, status, issue_date, currency, total)"
+        " SELECT 't1', n, 'posted', current_date, 'USD', 1 FROM generate_series(1, 501) AS n"
+    )
+    assert named(db) == [None]
+
+
+# What is known, and since when
+
+
+def kept(db: Db, engine: Engine) -> tuple[Books, Source]:
+    """A tenant with an open and a paid invoice, whose documents are written down."""
+    books = Books(db, engine)
+    books.rows.invoice(NOW.date(), 100, invoice_id="open")
+    books.rows.invoice(NOW.date(), 100, invoice_id="paid")
+    books.rows.payment(NOW.date() - timedelta(days=9), 100, payment_id="all", on={"paid": 100})
+    books.look("keep")
+    assert is_known(engine, NOW)
+    assert unsettled(db) == {"open"}
+    return books, books.source
+
+
+def unsettled(db: Db) -> set[str | None]:
+    return {document for (document,) in db.execute("SELECT document_id FROM dashboard.unsettled").fetchall()}
+
+
+def owed(source: Source) -> int:
+    (facts,) = source.load([TENANT], now=NOW).facts.values()
+    return int(sum(group.amount for group in facts.open_invoices))
+
+
+def test_what_is_committed_while_the_books_are_looked_through_is_not_forgotten(
+    db: Db, engine: Engine, database_url: str
+) -> None:
+    books, source = kept(db, engine)
+    with psycopg.connect(database_url) as writer:
+        writer.execute("UPDATE dashboard.payment SET amount = 40")
+        writer.execute("UPDATE dashboard.allocation SET amount = 40")
+        source.keep_unsettled([TENANT], now=NOW)
+        db.execute("DELETE FROM dashboard.unsettled_book")
+        source.keep_unsettled([TENANT], now=NOW)
+        assert owed(source) == 100
+    assert owed(source) == 160
+    books.look("settle")
+    assert is_known(engine, NOW)
+    assert unsettled(db) == {"open", "paid", "all"}
+    source.keep_unsettled([TENANT], now=NOW)
+    assert unsettled(db) == {"open", "paid"}
+    assert owed(source) == 160
+
+
+def test_whoever_writes_down_what_another_process_just_does_leaves_it_alone(
+    db: Db, engine: Engine, database_url: str
+) -> None:
+    _, source = kept(db, engine)
+    with psycopg.connect(database_url) as other:
+        other.execute("SELECT FROM dashboard.unsettled_book WHERE tenant_id = 't1' FOR UPDATE")
+        source.keep_unsettled([TENANT], now=NOW)
+    assert unsettled(db) == {"open"}
+
+
+def test_a_process_that_ends_before_it_has_looked_leaves_nothing_to_rely_on(db: Db, engine: Engine) -> None:
+    books, _ = kept(db, engine)
+    db.execute("DELETE FROM dashboard.unsettled")
+    db.execute("UPDATE dashboard.unsettled_book SET made_at = NULL")
+    assert not is_known(engine, NOW)
+    books.look("keep")
+    assert is_known(engine, NOW)
+
+
+def test_nothing_is_relied_on_where_changes_may_go_unseen(db: Db, engine: Engine) -> None:
+    kept(db, engine)
+    db.execute("ALTER TABLE dashboard.payment DISABLE TRIGGER dashboard_update_noted")
+    assert not is_known(engine, NOW)
+    db.execute("ALTER TABLE dashboard.payment ENABLE TRIGGER dashboard_update_noted")
+    assert is_known(engine, NOW)
+    assert not is_known(engine, NOW - timedelta(days=2))  # what was dated later then is not known
+    db.execute("UPDATE dashboard.unsettled_book SET made_at = made_at - interval '1 day'")
+    assert not is_known(engine, NOW)
+    db.execute("ALTER TABLE dashboard.payment RENAME TO hosts_own")
+    db.execute("CREATE VIEW dashboard.payment AS SELECT * FROM dashboard.hosts_own")
+    assert not is_known(engine, NOW)
+    source = Source(engine, enough_allocations=0)
+    assert source.load([TENANT], now=NOW).unsettled_due == ()
+
+
+def test_what_no_trigger_saw_is_found_when_it_is_asked_to_look_again(db: Db, engine: Engine) -> None:
+    _, source = kept(db, engine)
+    with db.transaction():
+        db.execute("SET LOCAL session_replication_role = replica")
+        db.execute("DELETE FROM dashboard.allocation")
+    with engine.begin() as connection:
+        doubt_settled(connection, [TENANT])
+    assert owed(source) == 200
+
+
+def test_rows_of_a_tenant_that_nobody_computes_any_more_are_cleared_away(db: Db, engine: Engine) -> None:
+    books, source = kept(db, engine)
+    db.execute("UPDATE dashboard.unsettled_book SET begun_at = begun_at - interval '4 days'")
+    books.rows.invoice(NOW.date(), 100)
+    db.execute("DELETE FROM dashboard.change")
+    assert unsettled(db) == {"open"}
+    add_tenant(db, "t2")
+    source.keep_unsettled(["t2"], now=NOW)
+    assert unsettled(db) == set()
+
+
+def test_only_tenants_with_many_allocations_have_their_documents_written_down(db: Db, engine: Engine) -> None:
+    rows = add_tenant(db, TENANT)
+    invoice = rows.invoice(NOW.date(), 100)
+    for _ in range(2):
+        rows.payment(NOW.date(), 10, on={invoice: 10})
+    assert Source(engine, enough_allocations=3).load([TENANT]).unsettled_due == ()
+    assert Source(engine, enough_allocations=2).load([TENANT]).unsettled_due == (TENANT,)

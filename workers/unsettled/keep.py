@@ -79,8 +79,12 @@ _OF_KNOWN = _statement(UNSETTLED, which="AND document_id IS NOT NULL", made="")
 # Changes have to add their documents before the books are looked through: a change that is forgotten before this is
 # committed is in the state that is looked through after it.
 _BEGIN = text("""
-    INSERT INTO dashboard.unsettled_book AS book (tenant_id, begun_at) VALUES (:tenant_id, now())
-    ON CONFLICT (tenant_id) DO UPDATE SET begun_at = excluded.begun_at
+    INSERT INTO dashboard.unsettled_book (tenant_id, begun_at) VALUES (:tenant_id, now()) ON CONFLICT (tenant_id) DO NOTHING
+""")
+_BEGIN_AGAIN = text("""
+    UPDATE dashboard.unsettled_book SET begun_at = now() WHERE tenant_id IN (
+        SELECT tenant_id FROM dashboard.unsettled_book WHERE tenant_id = :tenant_id FOR UPDATE SKIP LOCKED
+    )
 """)
 _LOCK = text("SELECT FROM dashboard.unsettled_book WHERE tenant_id = :tenant_id FOR UPDATE SKIP LOCKED")
 # Of books that nobody made for long; changes do not add to them any more.
@@ -106,6 +110,7 @@ def keep_unsettled(
     with engine.begin() as connection:
         connection.execute(_LEFT_BEHIND)
         connection.execute(_BEGIN, asked)
+        connection.execute(_BEGIN_AGAIN, asked)
     with engine.begin() as connection:
         if connection.execute(_LOCK, asked).first() is None:
             return

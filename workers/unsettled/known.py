@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -53,6 +53,11 @@ _KNOWN = text(
     ) state
 """.replace("{capture}", CAPTURE)
 )
+_DOUBT = text("""
+    INSERT INTO dashboard.unsettled (tenant_id)
+    SELECT tenant_id FROM dashboard.unsettled_book
+    WHERE CAST(:tenant_ids AS text[]) IS NULL OR tenant_id = ANY(CAST(:tenant_ids AS text[]))
+""")
 
 
 class Unsettled(NamedTuple):
@@ -71,3 +76,8 @@ def known_of(connection: Connection, todays: Mapping[str, date], enough: int = E
         known=frozenset(row.tenant_id for row in rows if row.known),
         due=tuple(row.tenant_id for row in rows if row.due),
     )
+
+
+def doubt_settled(connection: Connection, tenant_ids: Sequence[str] | None = None) -> None:
+    """Have all documents of these tenants looked through again, by default of everyone: something may have changed unseen."""
+    connection.execute(_DOUBT, {"tenant_ids": None if tenant_ids is None else list(tenant_ids)})

@@ -46,7 +46,7 @@ COMMENT ON TABLE dashboard.unsettled IS
 # was not made for two days is one that nobody reads any more (workers/unsettled/known.py).
 REMEMBERING = """
 CREATE FUNCTION dashboard.remember_documents() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY INVOKER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
         INSERT INTO dashboard.unsettled (tenant_id) SELECT book.tenant_id FROM dashboard.unsettled_book AS book;
@@ -72,6 +72,25 @@ CREATE TRIGGER documents_remembered AFTER DELETE ON dashboard.change
 FOR EACH ROW WHEN (OLD.named_documents IS DISTINCT FROM '{}') EXECUTE FUNCTION dashboard.remember_documents();
 CREATE TRIGGER documents_forgotten AFTER TRUNCATE ON dashboard.change
 FOR EACH STATEMENT EXECUTE FUNCTION dashboard.remember_documents();
+"""
+
+# Whoever may forget changes may keep what they name: at no moment would a running worker lack the right.
+RIGHTS = """
+DO $$
+DECLARE
+    worker pg_catalog.text;
+BEGIN
+    FOR worker IN
+        SELECT DISTINCT pg_catalog.quote_ident(rolname)
+        FROM pg_catalog.pg_class
+        CROSS JOIN LATERAL pg_catalog.aclexplode(relacl) AS granted
+        JOIN pg_catalog.pg_roles ON pg_roles.oid = grantee
+        WHERE pg_class.oid = 'dashboard.change'::pg_catalog.regclass AND privilege_type = 'DELETE' AND grantee <> relowner
+    LOOP
+        EXECUTE 'GRANT SELECT, INSERT, UPDATE, DELETE ON dashboard.unsettled, dashboard.unsettled_book TO ' || worker;
+    END LOOP;
+END
+$$;
 """
 
 # As in 0006, with a third answer: the documents themselves. A `*` among them stands for any.
@@ -102,7 +121,7 @@ CREATE OR REPLACE FUNCTION dashboard.note_change() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO' AS $$
 DECLARE
     changed pg_catalog.text := nullif(pg_catalog.current_setting('dashboard.changed', true), '');
-    old pg_catalog.jsonb := nullif(pg_catalog.current_setting('dashboard.old', true), '')::pg_catalog.jsonb;
+    old pg_catalog.text := nullif(pg_catalog.current_setting('dashboard.old', true), '');
     day pg_catalog.date;
     ids pg_catalog.text[];
     named pg_catalog.text[];
@@ -114,9 +133,10 @@ BEGIN
         day := 'infinity';
         named := '{}';
     ELSIF TG_TABLE_SCHEMA = 'dashboard' AND TG_OP <> 'TRUNCATE' AND old IS NOT NULL THEN
-        day := (old ->> 'day')::pg_catalog.date;
-        ids := nullif(ARRAY(SELECT DISTINCT pg_catalog.jsonb_array_elements_text(old -> 'ids')), '{}');
-        named := ARRAY(SELECT DISTINCT pg_catalog.jsonb_array_elements_text(old -> 'named'));
+        day := (old::pg_catalog.jsonb ->> 'day')::pg_catalog.date;
+        ids := nullif(ARRAY(SELECT DISTINCT pg_catalog.jsonb_array_elements_text(old::pg_catalog.jsonb -> 'ids')), '{}');
+        named := ARRAY(SELECT DISTINCT pg_catalog.jsonb_array_elements_text(
+            coalesce(old::pg_catalog.jsonb -> 'named', '["*"]')));
     END IF;
     IF '*' = ANY (named) OR TG_TABLE_SCHEMA <> 'dashboard' THEN
         named := NULL;
@@ -170,7 +190,7 @@ def upgrade() -> None:
     """Note of each change which documents it names; what is pending, or written by an older version, names none: it may be
     any."""
     before = _before()
-    for script in (TABLES, REMEMBERING, SEEING):
+    for script in (TABLES, REMEMBERING, RIGHTS, SEEING):
         op.execute(script)
     for table in filter(is_table, NAMED):
         for event, transition in before["TRANSITIONS"].items():  # type: ignore[attr-defined]
