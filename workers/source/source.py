@@ -51,6 +51,7 @@ log = structlog.get_logger()
 
 EXPLAINED_FOR_S = 60.0
 MOST_EXPLAINED = 1000
+WRITING_DOWN_S = 1.0
 
 # Everything that is known of a batch, each table read as few times as its indexes allow. What only cash basis asks for is a
 # quarter of the plan, and to set a plan up costs a tenant alone as much as to carry it out: it is left out where nobody asks.
@@ -218,8 +219,12 @@ class Source:
 
     def keep_unsettled(self, tenant_ids: Sequence[str], *, now: datetime | None = None) -> None:
         """Write down which documents of these tenants are not settled; `now`: as of load. Where that fails it is only logged:
-        a load that does not know looks through all documents."""
+        a load that does not know looks through all documents. None is begun after a while, so that no other tenant waits
+        long: the next load asks for it again."""
+        begun = time.monotonic()
         for tenant_id in tenant_ids:
+            if time.monotonic() - begun > WRITING_DOWN_S:
+                return
             try:
                 with translate_database_errors([tenant_id]):
                     keep_unsettled(
