@@ -20,7 +20,7 @@ from shared.thresholds import AlertThresholds
 from workers.capture import changes
 from workers.database import autocommit, one_state
 from workers.facts import DEFAULT_THRESHOLDS, NO_ACTIVITY, Clock, Close, RebuiltClose, ShownMonths, Tenant, TenantFacts
-from workers.periods.load import MOST_REMEMBERED, Kept, Past
+from workers.periods.load import MOST_REMEMBERED, UNKNOWN_PAST, Kept, Past
 from workers.periods.mend import doubt, mend, postpone, stale_tenants
 from workers.roles import CONTRACT
 from workers.source.activity import ACTIVITY
@@ -362,8 +362,6 @@ def _facts(
         links_followed=lambda tenant_id: books[tenant_id].links_followed,
         unsettled_known=unsettled.known,
     )
-    for tenant_id, kept in past.items():
-        found[tenant_id] |= {"kept": kept.totals}
     facts = {
         tenant_id: _of_tenant(
             tenant,
@@ -371,7 +369,7 @@ def _facts(
             books[tenant_id],
             found[tenant_id],
             default_thresholds,
-            past[tenant_id].as_of if tenant_id in past else None,
+            past.get(tenant_id, UNKNOWN_PAST),
             rebuilt.get(tenant_id),
         )
         for tenant_id, tenant in batch.tenants.items()
@@ -392,7 +390,7 @@ def _of_tenant(
     books: Books,
     families: dict[str, tuple[Any, ...]],
     thresholds: AlertThresholds,
-    kept_as_of: datetime | None,
+    kept: Kept,
     rebuilt: RebuiltClose | None,
 ) -> TenantFacts:
     own_thresholds = families.pop("thresholds", ())
@@ -407,7 +405,8 @@ def _of_tenant(
         links_known=books.links_known,
         has_documents=books.has_documents,
         thresholds=with_own(thresholds, own_thresholds),
-        kept_as_of=kept_as_of,
+        kept=kept.past,
+        kept_as_of=kept.as_of,
         rebuilt=rebuilt,
         **families,
     )
