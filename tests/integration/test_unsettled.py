@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from psycopg import sql
 from sqlalchemy import Engine
 
+from shared.receipts import Question
 from tests.calculations import served
 from tests.rows import add_tenant
 from workers.audit.recount import differences, expected
 from workers.capture.changes import expand_everyone
 from workers.kpi.dashboard import dashboard
+from workers.receipts.receipt import find_documents
 from workers.source import Source
 from workers.unsettled.known import doubt_settled, known_of
 
@@ -127,7 +129,7 @@ class Books:
             expand_everyone(self.db)
 
     def look(self, then: str) -> None:
-        """A recalculation; what it shows agrees with the recount. `then`: what is written after it."""
+        """A recalculation; it agrees with the recount, and with receipts. `then`: what is written after it."""
         self.source.mend([TENANT], now=self.now)
         self.source.make_totals_anew(1)
         loaded = self.source.load([TENANT], now=self.now)
@@ -135,6 +137,14 @@ class Books:
         board = dashboard(facts, computed_at=self.now)
         wanted = expected(self.engine, TENANT, now=self.now)
         assert differences(wanted, served(board.snapshot), served(board.overview)) == []
+        receivables = board.overview.receivables
+        for number, shown in (
+            ("outstanding", receivables.outstanding),
+            ("customer-credit", receivables.customer_credit),
+        ):
+            found = find_documents(self.source, TENANT, Question(number=number), now=self.now)
+            assert found
+            assert found.now.total == shown
         if then != "look":
             self.source.keep_closes({}, loaded.state, loaded.pending)
         if then == "keep":
@@ -163,7 +173,7 @@ def is_known(engine: Engine, now: datetime) -> bool:
 
 
 @settings(
-    max_examples=60,
+    max_examples=50,
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
