@@ -39,6 +39,11 @@ OLD_PAYMENTS = text("""
     SELECT tenant_id, invoice_id, client_id, 'succeeded', due_date, currency, total, 0, due_date
     FROM dashboard.invoice WHERE tenant_id = :tenant AND invoice_id LIKE 'old-%' ON CONFLICT DO NOTHING
 """)
+OLD_ALLOCATIONS = text("""
+    INSERT INTO dashboard.allocation (tenant_id, allocation_id, source_kind, source_id, invoice_id, amount)
+    SELECT tenant_id, invoice_id, 'payment', invoice_id, invoice_id, total
+    FROM dashboard.invoice WHERE tenant_id = :tenant AND invoice_id LIKE 'old-%' ON CONFLICT DO NOTHING
+""")
 
 
 @contextmanager
@@ -73,12 +78,14 @@ def over_connections(counts: Sequence[int], seconds: int) -> Iterator[Row]:
             yield {"x": count, "rate": found["rate"], "p50_ms": found["p50"], "p99_ms": found["p99"]}
 
 
-def add_old_invoices(engine: Engine, first: int, last: int) -> None:
-    values = {"tenant": TENANT, "today": datetime.now(UTC).date(), "first": first, "last": last}
+def add_old_invoices(engine: Engine, first: int, last: int, tenant_id: str = TENANT) -> None:
+    """Old invoices, each with the payment that settled it."""
+    values = {"tenant": tenant_id, "today": datetime.now(UTC).date(), "first": first, "last": last}
     with engine.begin() as connection:
         connection.execute(OLD_INVOICES, values)
-        connection.execute(OLD_PAYMENTS, {"tenant": TENANT})
-        for table in ("invoice", "payment"):
+        connection.execute(OLD_PAYMENTS, {"tenant": tenant_id})
+        connection.execute(OLD_ALLOCATIONS, {"tenant": tenant_id})
+        for table in ("invoice", "payment", "allocation"):
             connection.execute(text(f"ANALYZE dashboard.{table}"))
 
 

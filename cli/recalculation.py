@@ -19,6 +19,7 @@ from cli.tenants import tenant_ids
 from shared.errors import DaybookError, StoreUnavailable
 from shared.outcomes import Outcome, Recalculation
 from shared.redis_client import connect
+from workers.unsettled.known import doubt_settled
 
 MOST_FAILURES_SHOWN = 20
 # A batch takes well below a second; silence for so long means that no worker is there.
@@ -59,7 +60,11 @@ def recalculate(everyone: bool, user_ids: tuple[str, ...]) -> None:
     # Celery would try to reach Redis for long before it gave up.
     with connect(settings.redis_url, timeout_s=REDIS_TIMEOUT_S) as client:
         client.ping()
-    ids = tenant_ids(command_engine(settings.database_url)) if everyone else list(dict.fromkeys(user_ids))
+    engine = command_engine(settings.database_url)
+    ids = tenant_ids(engine) if everyone else list(dict.fromkeys(user_ids))
+    # Whoever says so may have changed what no trigger sees.
+    with engine.begin() as connection:
+        doubt_settled(connection, None if everyone else ids)
     with progress() as advance:
         report = recalculate_tenants(ids, queue="sweep" if everyone else "commands", advance=advance)
     print(report)

@@ -320,6 +320,17 @@ class KeptTotal(Row, frozen=True, kw_only=True):
     since: date | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class KeptPast:
+    """What a tenant's kept days came to: the same object from one load to the next, as long as nobody has made them anew. So
+    what follows from it alone can be remembered with it."""
+
+    totals: tuple[KeptTotal, ...] = ()
+
+
+NOTHING_KEPT = KeptPast()
+
+
 class KnownAlert(Row, frozen=True, kw_only=True):
     """An alert as Daybook keeps it: one of today's, one that has not ended, or one whose snooze has not run out.
 
@@ -380,5 +391,5 @@ class TenantFacts:
     alerts: tuple[KnownAlert, ...] = ()
     shown_months: ShownMonths | None = None
     touched: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
-    kept: tuple[KeptTotal, ...] = ()
+    kept: KeptPast = NOTHING_KEPT
     kept_as_of: datetime | None = None

@@ -23,6 +23,7 @@ from workers.alerts import AlertKeeper
 from workers.audit import Audit, Finding, drifting, record
 from workers.recalculate import recalculate
 from workers.source import Source
+from workers.unsettled.known import ENOUGH_ALLOCATIONS
 
 DEFAULTS = AlertThresholds()
 
@@ -52,12 +53,13 @@ class Bench:
     audited_with: AlertThresholds = field(default_factory=AlertThresholds)
     after_recomputing: Callable[[], object] = lambda: None
     between_reads: Callable[[], object] = lambda: None
+    enough_allocations: int = ENOUGH_ALLOCATIONS
 
     def compute(self, *tenant_ids: str) -> None:
         """Tenants as a worker computes them."""
         writer = SnapshotWriter(self.client, self.keys)
         alerts = AlertKeeper(self.engine, self.client, self.keys)
-        source = Source(self.engine, thresholds=self.thresholds)
+        source = Source(self.engine, thresholds=self.thresholds, enough_allocations=self.enough_allocations)
         recalculate(tenant_ids, source=source, writer=writer, alerts=alerts, now=lambda: datetime.now(UTC))
 
     def recompute(self, tenant_id: str) -> None:
@@ -97,6 +99,24 @@ def test_what_is_served_right_is_clean_and_not_computed_again(db: psycopg.Connec
     bench.compute("utc", "nepal")
     assert verdicts(bench.findings("utc", "nepal")) == [("clean", None)] * 2
     assert bench.recomputed == []
+
+
+def test_what_no_trigger_saw_of_a_settled_document_is_drift_and_mended(
+    db: psycopg.Connection[Any], bench: Bench
+) -> None:
+    bench.enough_allocations = 0
+    rows = add_tenant(db)
+    invoice = rows.invoice(today() - timedelta(days=9), 100)
+    rows.payment(today() - timedelta(days=9), 100, on={invoice: 100})
+    bench.compute("t1")
+    with db.transaction():
+        db.execute("SET LOCAL session_replication_role = replica")
+        db.execute("UPDATE dashboard.allocation SET amount = 40")
+    bench.compute("t1")
+    finding, after = bench.findings("t1", "t1")
+    assert finding.verdict == "drift"
+    assert "overview.receivables.outstanding: expected 60.00, served 0.00" in finding.lines
+    assert after.verdict == "clean"
 
 
 def test_a_lost_change_is_drift_told_by_field_and_mended(db: psycopg.Connection[Any], bench: Bench) -> None:

@@ -156,4 +156,4 @@ def test_the_past_of_some_tenants_is_remembered_and_the_others_are_read_beside_t
     source.mend(["a", "b", "c"], now=NOW)
     for asked in (["a", "b"], ["b", "c"], ["a", "b", "c"], ["c"]):
         for facts in source.load(asked, now=NOW).facts.values():
-            assert [total.revenue for total in facts.kept] == [100], asked
+            assert [total.revenue for total in facts.kept.totals] == [100], asked

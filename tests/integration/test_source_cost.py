@@ -55,6 +55,12 @@ _ALL_LEFT_OUT = """
     SELECT 'old', 'b' || n, 'refund', 'r' || n, 'i' || n, 1 FROM generate_series(100, %(history)s, 100) n
 """
 
+_NOTHING_TOLD = """
+    UPDATE dashboard.invoice SET balance = NULL;
+    UPDATE dashboard.payment SET unapplied = NULL;
+    DELETE FROM dashboard.change
+"""
+
 
 def fill(db: Db, *scripts: str) -> None:
     """The tenant `old`: years of settled business and a little that is open; `young` has the same little, no more."""
@@ -163,6 +169,22 @@ def test_what_is_open_and_left_over_is_found_in_two_looks_at_a_long_history(db: 
     assert sum(group.amount for group in facts.credits if group.currency == "EUR") == HISTORY // 100
     assert sum(group.amount for group in facts.credits if group.currency == "USD") == 200
     two_looks_suffice(engine, followed=HISTORY // 100 + 20)
+
+
+def test_what_is_written_down_as_not_settled_is_all_that_is_looked_at_of_a_long_history(db: Db, engine: Engine) -> None:
+    fill(db, _HISTORY, _NOTHING_TOLD)
+    source = Source(engine, enough_allocations=0)
+    whole = source.load(["old"], now=NOON)
+    for tenant_id in ("old", "young"):
+        source.keep_unsettled([tenant_id], now=NOON)
+    facts = source.load(["old", "young"], now=NOON).facts
+    assert facts["old"].open_invoices == whole.facts["old"].open_invoices
+    assert set(facts["old"].open_invoices) == set(facts["young"].open_invoices)
+    assert set(facts["old"].credits) == set(facts["young"].credits)
+    old, young = plans(engine, "old"), plans(engine, "young")
+    for statement, plan in old.items():
+        assert pages(plan) <= pages(young[statement]) * 2 + 40, statement
+        assert max(node["Actual Rows"] for node in nodes(plan)) < 1000, statement
 
 
 def two_looks_suffice(engine: Engine, *, followed: int) -> None:

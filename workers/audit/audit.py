@@ -29,6 +29,7 @@ from shared.thresholds import AlertThresholds
 from workers.audit.recount import differences, expected
 from workers.database import one_state
 from workers.source.failures import translate_database_errors
+from workers.unsettled.known import doubt_settled
 
 log = structlog.get_logger()
 
@@ -108,8 +109,14 @@ class Audit:
                 return
             finding = self._examine(tenant_id, captured=captured)
             if finding.verdict == "drift":
+                self._doubt(tenant_id)
                 self.recompute(tenant_id)
             yield finding
+
+    def _doubt(self, tenant_id: str) -> None:
+        """Something may have changed that no trigger saw: what counts as settled is looked through again."""
+        with translate_database_errors(), self.engine.begin() as connection:
+            doubt_settled(connection, [tenant_id])
 
     def _examine(self, tenant_id: str, *, captured: bool) -> Finding:
         """Where nothing tells of changes, only what a fresh computation gets wrong, every time, is drift."""

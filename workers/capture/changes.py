@@ -83,7 +83,8 @@ def settle(connection: psycopg.Connection, changes: Iterable[int]) -> None:
 def make_due(connection: psycopg.Connection, tenant_ids: Sequence[str]) -> None:
     """Have these tenants computed again, as if one of their rows had changed."""
     connection.execute(
-        "INSERT INTO dashboard.change (tenant_id, oldest_day) SELECT unnest(%s::text[]), 'infinity'", [list(tenant_ids)]
+        "INSERT INTO dashboard.change (tenant_id, oldest_day, named_documents) SELECT unnest(%s::text[]), 'infinity', '{}'",
+        [list(tenant_ids)],
     )
 
 
@@ -94,11 +95,12 @@ def expand_everyone(connection: psycopg.Connection, *, hot: Sequence[str] = (), 
     """
     connection.execute(
         """
-        WITH everyone AS (DELETE FROM dashboard.change WHERE tenant_id = %(everyone)s RETURNING oldest_day)
-        INSERT INTO dashboard.change (tenant_id, oldest_day, due_at)
+        WITH everyone AS (DELETE FROM dashboard.change WHERE tenant_id = %(everyone)s RETURNING oldest_day, named_documents)
+        INSERT INTO dashboard.change (tenant_id, oldest_day, named_documents, due_at)
         SELECT
             tenant_id,
             (SELECT CASE WHEN count(*) = count(oldest_day) THEN min(oldest_day) END FROM everyone),
+            (SELECT CASE WHEN bool_and(coalesce(named_documents = '{}', false)) THEN '{}'::text[] END FROM everyone),
             CASE WHEN tenant_id <> ALL (%(hot)s) THEN dashboard.next_turn(tenant_id, %(delay_s)s) END
         FROM (
             SELECT tenant_id FROM dashboard.tenant UNION SELECT tenant_id FROM dashboard.daily_close
@@ -145,10 +147,11 @@ def _roll(connection: psycopg.Connection, values: Mapping[str, object]) -> int:
             WHERE known.local_date < excluded.local_date
             RETURNING timezone
         )
-        INSERT INTO dashboard.change (tenant_id, oldest_day, due_at)
+        INSERT INTO dashboard.change (tenant_id, oldest_day, named_documents, due_at)
         SELECT
             tenant_id,
             'infinity',
+            '{}',
             dashboard.next_turn(tenant_id, CASE WHEN tenant_id = ANY (%(hot)s) THEN %(hot_delay_s)s ELSE %(delay_s)s END)
         FROM dashboard.tenant JOIN moved USING (timezone)
         """,

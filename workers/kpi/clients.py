@@ -7,7 +7,7 @@ from workers.facts import TenantFacts
 from workers.kpi.days import trailing
 from workers.kpi.metrics import count_metric
 from workers.kpi.money import RATIO_PLACES, money_or_none, rounded_or_none
-from workers.kpi.ranking import TOP, ranked
+from workers.kpi.ranking import ranked
 from workers.kpi.totals import Total
 
 ACTIVE_DAYS = 30
@@ -68,5 +68,5 @@ def top_clients(facts: TenantFacts) -> tuple[TopClient, ...]:
             share=rounded_or_none(row.share, RATIO_PLACES),
             documents=row.total.documents,
         )
-        for row in ranked(by_client(facts))[:TOP]
+        for row in ranked(by_client(facts))
     )

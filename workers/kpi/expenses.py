@@ -7,7 +7,7 @@ from workers.facts import ExpenseGroup, TenantFacts
 from workers.kpi.days import trailing
 from workers.kpi.flows import Entry, Flow, collect
 from workers.kpi.money import RATIO_PLACES, money_or_none, rounded_or_none
-from workers.kpi.ranking import TOP, ranked
+from workers.kpi.ranking import ranked
 from workers.kpi.totals import Total
 
 CATEGORY_DAYS = 30
@@ -42,5 +42,5 @@ def expense_categories(facts: TenantFacts) -> tuple[ExpenseCategory, ...]:
             share=rounded_or_none(row.share, RATIO_PLACES),
             documents=row.total.documents,
         )
-        for row in ranked(by_category(facts))[:TOP]
+        for row in ranked(by_category(facts))
     )

@@ -38,7 +38,7 @@ def _flows(facts: TenantFacts) -> Iterator[Lack]:
     dated = facts.expenses if facts.tenant.basis == "accrual" else ()
     for groups in (facts.invoices, facts.payments, dated, facts.paid_expenses):
         yield from ((group.no_rate, group.day) for group in groups if group.no_rate)
-    yield from ((kept.no_rate, kept.since) for kept in facts.kept if kept.no_rate)
+    yield from ((kept.no_rate, kept.since) for kept in facts.kept.totals if kept.no_rate)
     yield from ((group.no_rate, group.since) for group in facts.allocations if group.no_rate)
     yield from ((group.no_rate, group.since) for group in facts.cash_since)
     # Of the 90 days before, only the ratio of counts is shown.

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 from shared.currency import exponent
 from shared.snapshot import ChangePercent, Month, NamedPeriod, PeriodNumbers, Unconverted
-from workers.facts import TenantFacts
+from workers.facts import KeptPast, TenantFacts
 from workers.kpi.days import Period
 from workers.kpi.money import all_rounded
 from workers.kpi.profit import difference
@@ -17,7 +18,7 @@ from workers.kpi.running import Adding, Running
 from workers.kpi.sums import Sums
 from workers.kpi.totals import Total, summed
 from workers.kpi.trend import change_percent
-from workers.kpi.windows import Span, calendar, first_live_day
+from workers.kpi.windows import Calendar, Span, calendar, first_live_day
 
 Value = Decimal | None
 
@@ -35,6 +36,8 @@ class Numbers(NamedTuple):
 
 NUMBERS = Numbers._fields
 _Lacking = Mapping[str, Total]
+_Asked = tuple[Calendar, int, bool]
+_added_up: WeakKeyDictionary[KeptPast, tuple[_Asked, tuple[Adding, ...]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,15 +95,9 @@ def period_sums(facts: TenantFacts, sums: Sums) -> PeriodSums:
     today, on_cash = facts.clock.today, facts.tenant.basis == "cash"
     windows = calendar(today, facts.tenant.fiscal_year_start_month)
     places = exponent(facts.tenant.base_currency)
-    revenue, expenses, money_in, money_out = [Adding(windows, places) for _ in range(4)]
-    for past in facts.kept:
-        place, no_rate = windows.place(past.first), past.no_rate
-        if place < 0:
-            continue
-        revenue.add(place, past.revenue, past.revenue_documents, no_rate, in_part=on_cash and past.in_part)
-        expenses.add(place, past.expenses, past.expenses_documents, no_rate)
-        money_in.add(place, past.money_in, past.money_in_documents, no_rate)
-        money_out.add(place, past.money_out, past.money_out_documents, no_rate)
+    revenue, expenses, money_in, money_out = (
+        flow.copy() for flow in _past(facts.kept, windows, places, on_cash=on_cash)
+    )
     live = first_live_day(today)
     revenue.add_days(sums.revenue, live, today)
     expenses.add_days(sums.expenses, live, today)
@@ -120,6 +117,28 @@ def period_sums(facts: TenantFacts, sums: Sums) -> PeriodSums:
         places=places,
         are_plain=all(flow.is_plain for flow in flows),
     )
+
+
+def _past(kept: KeptPast, windows: Calendar, places: int, *, on_cash: bool) -> tuple[Adding, ...]:
+    """The kept days added up: the same for each computation of a day, as long as nobody has made them anew."""
+    asked = (windows, places, on_cash)
+    known = _added_up.get(kept)
+    if known is None or known[0] != asked:
+        known = _added_up[kept] = (asked, _add_up(kept, windows, places, on_cash=on_cash))
+    return known[1]
+
+
+def _add_up(kept: KeptPast, windows: Calendar, places: int, *, on_cash: bool) -> tuple[Adding, ...]:
+    revenue, expenses, money_in, money_out = flows = tuple(Adding(windows, places) for _ in range(4))
+    for past in kept.totals:
+        place, no_rate = windows.place(past.first), past.no_rate
+        if place < 0:
+            continue
+        revenue.add(place, past.revenue, past.revenue_documents, no_rate, in_part=on_cash and past.in_part)
+        expenses.add(place, past.expenses, past.expenses_documents, no_rate)
+        money_in.add(place, past.money_in, past.money_in_documents, no_rate)
+        money_out.add(place, past.money_out, past.money_out_documents, no_rate)
+    return flows
 
 
 def periods(facts: TenantFacts, sums: PeriodSums) -> tuple[NamedPeriod, ...]:

@@ -21,7 +21,7 @@ class Row(NamedTuple):
 
 
 def ranked(parts: Mapping[str | None, Total]) -> list[Row]:
-    """All parts, largest first, those without a known amount last; ties by name, without name last.
+    """The ten largest parts, largest first, those without a known amount last; ties by name, without name last.
 
     A share is of the positive parts' sum; the others have none, and nobody has one while a document lacks a rate.
     """
@@ -29,7 +29,7 @@ def ranked(parts: Mapping[str | None, Total]) -> list[Row]:
     has_shares = not any(part.lacking for part in parts.values())
     return [
         Row(name, part, part.amount / positive if has_shares and part.amount > 0 else None)
-        for name, part in sorted(parts.items(), key=_place)
+        for name, part in sorted(parts.items(), key=_place)[:TOP]
     ]
 
 

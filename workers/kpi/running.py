@@ -71,6 +71,12 @@ class Adding:
         self.amounts = [zero(self.places)] * len(self.calendar.edges)
         self.converted = [0] * len(self.calendar.edges)
 
+    def copy(self) -> Adding:
+        """As it is now, to be filled further."""
+        other = Adding(self.calendar, self.places)
+        other.amounts[:], other.converted[:], other.lacking[:] = self.amounts, self.converted, self.lacking
+        return other
+
     def add(self, place: int, amount: Decimal, documents: int, no_rate: str | None, *, in_part: bool = False) -> None:
         """Add documents to a stretch. Raises ValueError for an amount without a rate that is no number."""
         if no_rate is None:

@@ -38,7 +38,7 @@ class Window:
                 yield period.last + _ONE_DAY
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Calendar:
     """All windows of a day, and the stretches of days between their edges, of which each of them is made.
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import text
 
-from workers.facts import KeptTotal
+from workers.facts import NOTHING_KEPT, KeptPast, KeptTotal
 from workers.kpi.windows import MOST_CALENDARS, edges, first_live_day
 from workers.source.batch import Batch, refuse_nonsense_in
 
@@ -53,8 +53,11 @@ _decoder = msgspec.json.Decoder(tuple[KeptTotal, ...])
 class Kept(NamedTuple):
     """A tenant's past, and since when it may be out of date."""
 
-    totals: tuple[KeptTotal, ...]
+    past: KeptPast
     as_of: datetime | None
+
+
+UNKNOWN_PAST = Kept(NOTHING_KEPT, None)
 
 
 class Past:
@@ -98,7 +101,7 @@ def _read(batch: Batch, wanted: Mapping[str, str]) -> dict[str, Kept]:
         answer = row.totals or "[]"
         totals = _decoder.decode(answer)
         refuse_nonsense_in(row.tenant_id, answer, totals)
-        found[row.tenant_id] = Kept(totals, row.kept_at if row.stale_since else None)
+        found[row.tenant_id] = Kept(KeptPast(totals), row.kept_at if row.stale_since else None)
     return found
 
 

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from workers.receipts.statement import ASKED, statement, with_columns
-from workers.source.balances import TOLD
+from workers.source.balances import TOLD, UNSETTLED, WHOLE
 from workers.source.batch import expanded
 from workers.source.books import READ_BOOKS
-from workers.source.credits import SPARE, UNSPENT
-from workers.source.doubtful import DOUBTFUL
+from workers.source.credits import UNSPENT
 from workers.source.expenses import UNPAID
-from workers.source.links import FOLLOWED, LINKS_OF_WANTED
 from workers.source.payments import CASH_SINCE
-from workers.source.rebuilt import FOLLOWED_OPEN_THEN, OPEN_THEN
-from workers.source.receivables import FOLLOWED_OPEN, PIECES
+from workers.source.rebuilt import FOLLOWED_OPEN_THEN, OPEN_THEN, UNSETTLED_OPEN_THEN
+from workers.source.receivables import PIECES
 from workers.source.recurring import RECURRING
 
-# Of a tenant that tells its balances, and of one whose links have to be followed.
-_OPEN = {
-    False: (READ_BOOKS, *TOLD),
-    True: (DOUBTFUL, LINKS_OF_WANTED, FOLLOWED, FOLLOWED_OPEN, SPARE),
+Links = Literal["told", "followed", "unsettled"]
+"""Of a tenant that tells its balances; of one whose links are all followed, or only those of documents not settled."""
+
+_OPEN: dict[Links, tuple[str, ...]] = {"told": (READ_BOOKS, *TOLD), "followed": WHOLE, "unsettled": UNSETTLED}
+_OPEN_THEN: dict[Links, tuple[str, ...]] = {
+    "told": OPEN_THEN,
+    "followed": FOLLOWED_OPEN_THEN,
+    "unsettled": UNSETTLED_OPEN_THEN,
 }
-_OPEN_THEN = {False: OPEN_THEN, True: FOLLOWED_OPEN_THEN}
 
 _OWED = """
     SELECT 'invoice' AS kind, invoice_id AS id, reference, issue_date AS date, due_date, client_id::text AS client_id,
@@ -39,12 +42,12 @@ _BUCKETS = {
 }
 
 
-def owed(*, links_followed: bool, at_close: bool, late: bool | None = None, bucket: str | None = None) -> str:
+def owed(*, links: Links, at_close: bool, late: bool | None = None, bucket: str | None = None) -> str:
     """Open invoices, now or as yesterday ended: all, those that are late or not, those of a bucket."""
     which = "true" if late is None else _LATE if late else f"NOT {_LATE}"
     if bucket is not None:
         which += f" AND {_BUCKETS[bucket]}"
-    parts = (_OPEN_THEN if at_close else _OPEN)[links_followed]
+    parts = (_OPEN_THEN if at_close else _OPEN)[links]
     return statement(*parts, documents=_OWED.replace("{which}", which))
 
 
@@ -64,9 +67,9 @@ _CREDIT = """
 """
 
 
-def customer_credit(*, links_followed: bool) -> str:
+def customer_credit(*, links: Links) -> str:
     """What is left of the money and the credit notes of all clients."""
-    return statement(*_OPEN[links_followed], documents=_CREDIT.replace("{unspent}", _UNSPENT))
+    return statement(*_OPEN[links], documents=_CREDIT.replace("{unspent}", _UNSPENT))
 
 
 _INCOMING = """
@@ -102,9 +105,9 @@ _CARRIED = """
 """.replace("{cash_since}", CASH_SINCE.rows)
 
 
-def incoming(*, links_followed: bool) -> str:
+def incoming(*, links: Links) -> str:
     """What is expected of open invoices in the coming thirty days, by the day on which it is."""
-    return statement(*_OPEN[links_followed], documents=_INCOMING)
+    return statement(*_OPEN[links], documents=_INCOMING)
 
 
 def outgoing() -> str:

@@ -16,6 +16,7 @@ from shared.receipts import Question
 from workers.facts import Clock, Recurring, Tenant
 from workers.kpi.days import Period
 from workers.receipts import balances, flows
+from workers.receipts.balances import Links
 from workers.receipts.changes import Listed
 from workers.receipts.days import days_before, days_of
 from workers.receipts.document import Document, in_order, of_creditors
@@ -31,7 +32,8 @@ _EARNED = frozenset({"daily-revenue", "revenue", "profit"})
 class Reading:
     """One state of the database, in which a tenant's documents are read.
 
-    before: those that the question's are compared with, of a balance as yesterday ended.
+    links: how what is open and left over is found out. before: those that the question's are compared with, of a balance as
+    yesterday ended.
     """
 
     connection: Connection
@@ -39,6 +41,7 @@ class Reading:
     tenant: Tenant
     clock: Clock
     books: Books
+    links: Links
     question: Question
     before: bool = False
 
@@ -86,8 +89,8 @@ class Reading:
 
 def _documents(reading: Reading) -> list[Document]:
     number, on_cash = reading.question.number, reading.tenant.basis == "cash"
-    followed, bucket = reading.books.links_followed, reading.question.bucket
-    owed = partial(balances.owed, links_followed=followed, at_close=reading.before)
+    bucket = reading.question.bucket
+    owed = partial(balances.owed, links=reading.links, at_close=reading.before)
     statements: Mapping[str, Callable[[], str]] = {
         "daily-revenue": lambda: flows.revenue(on_cash=on_cash),
         "revenue": lambda: flows.revenue(on_cash=on_cash),
@@ -102,7 +105,7 @@ def _documents(reading: Reading) -> list[Document]:
         "outstanding": lambda: owed(bucket=bucket),
         "quote-conversion": flows.decided_quotes,
         "client-activity": flows.activity,
-        "customer-credit": lambda: balances.customer_credit(links_followed=followed),
+        "customer-credit": lambda: balances.customer_credit(links=reading.links),
     }
     if number == "forecast":
         return list(_forecast(reading))
@@ -118,7 +121,7 @@ def _forecast(reading: Reading) -> Iterator[Document]:
 
 def _expected(reading: Reading) -> Iterator[Document]:
     yield from opening(reading.tenant, reading.clock.today, reading.documents(balances.carried()))
-    yield from reading.documents(balances.incoming(links_followed=reading.books.links_followed))
+    yield from reading.documents(balances.incoming(links=reading.links))
     yield from lessened(in_order(reading.documents(balances.outgoing())))
     for row in reading.ask(balances.TEMPLATES).mappings():
         fields = {name: row[name] for name in Recurring.__struct_fields__}

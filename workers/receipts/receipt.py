@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from msgspec import UNSET, structs
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from shared.receipts import Before, Head, Made, Question, ReceiptStore
 from shared.snapshot import instant
@@ -24,6 +24,7 @@ from shared.store import SnapshotReader
 from workers.facts import Clock, Tenant
 from workers.kpi.days import Period
 from workers.kpi.money import exact
+from workers.receipts.balances import Links
 from workers.receipts.changes import Listed, changes, moves
 from workers.receipts.document import as_csv, left_out
 from workers.receipts.reading import Reading
@@ -32,6 +33,7 @@ from workers.source import Source
 from workers.source.books import READ_BOOKS, Books
 from workers.source.clock import clock
 from workers.source.columns import with_nulls
+from workers.unsettled.known import known_of
 
 log = structlog.get_logger()
 
@@ -83,18 +85,26 @@ def find_documents(source: Source, tenant_id: str, question: Question, *, now: d
         is_settled = not connection.execute(_PENDING, {"tenant_id": tenant_id}).scalar_one()
         asked = {"tenant_id": tenant_id, "today": local.today}
         said = connection.execute(text(with_nulls(_BOOKS, missing)), asked).one()
+        books = Books(**said._mapping)
         reading = Reading(
             connection=connection,
             missing=missing,
             tenant=tenant,
             clock=local,
-            books=Books(**said._mapping),
+            books=books,
+            links=_links(connection, tenant_id, books, local),
             question=question,
         )
         with exact():
             listed = reading.listed()
             compared = _compared(listed, replace(reading, before=True)) if question.changes else None
     return Found(tenant=tenant, clock=local, is_settled=is_settled, now=listed, compared=compared)
+
+
+def _links(connection: Connection, tenant_id: str, books: Books, local: Clock) -> Links:
+    if not books.links_followed:
+        return "told"
+    return "unsettled" if known_of(connection, {tenant_id: local.today}).known else "followed"
 
 
 def _compared(now: Listed, reading: Reading) -> Compared:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from workers.source.batch import statement
-from workers.source.credits import CREDITS, SPARE
-from workers.source.doubtful import DOUBTFUL
+from workers.source.credits import CREDITS, SPARE, SPARE_OF_UNSETTLED
+from workers.source.doubtful import DOUBTFUL, DOUBTFUL_OF_UNSETTLED
 from workers.source.links import FOLLOWED, LINKS_OF_WANTED, PAYER
-from workers.source.receivables import FOLLOWED_OPEN, INCOMING, OPEN, OPEN_INVOICES
+from workers.source.receivables import FOLLOWED_OPEN, FOLLOWED_OPEN_OF_UNSETTLED, INCOMING, OPEN, OPEN_INVOICES
 
 # A host that fills `balance` and `unapplied` has said it all: only what is open and unapplied is looked at, however much
 # ever was. A tenant of whom nobody can say where its money went has no links at all: its credit notes are whole.
@@ -42,5 +42,10 @@ _TOLD = """
 BALANCES = (OPEN_INVOICES, INCOMING, CREDITS)
 TOLD = (_TOLD, OPEN)
 
-# Of a tenant that leaves some of it out all links are added up, because nobody knows beforehand what is open.
-FOLLOWED_BALANCES = statement(DOUBTFUL, LINKS_OF_WANTED, FOLLOWED, FOLLOWED_OPEN, SPARE, *BALANCES, payer=PAYER)
+# Of a tenant that leaves some of it out all links are added up, where nobody knows beforehand what is open…
+WHOLE = (DOUBTFUL, LINKS_OF_WANTED, FOLLOWED, FOLLOWED_OPEN, SPARE)
+FOLLOWED_BALANCES = statement(*WHOLE, *BALANCES, payer=PAYER)
+
+# …and those of a few documents, where it is known which ones are not settled (workers/unsettled/).
+UNSETTLED = (DOUBTFUL_OF_UNSETTLED, LINKS_OF_WANTED, FOLLOWED, FOLLOWED_OPEN_OF_UNSETTLED, SPARE_OF_UNSETTLED)
+UNSETTLED_BALANCES = statement(*UNSETTLED, *BALANCES, payer=PAYER)

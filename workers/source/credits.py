@@ -10,21 +10,11 @@ from workers.source.batch import Family
 # refunds that pay it out, too. A link whose worth in the source's currency no rate tells leaves it unknown: then only what
 # links of its own currency took is known to be gone, and the value is not known at all; `lacks` names the currency, if it is
 # not the source's own.
-SPARE = """
+_SPARE = """
     source AS MATERIALIZED (
         SELECT d.tenant_id, d.source_kind, d.source_id, s.client_id::text AS client_id, s.day,
                coalesce(s.currency::text, 'XXX') AS currency, s.base_rate, coalesce(s.amount, 'NaN') AS amount, s.given
-        FROM (
-            SELECT tenant_id, source_kind, source_id FROM doubtful_source WHERE valid
-            UNION
-            SELECT w.tenant_id, l.source_kind::text, l.source_id::text
-            FROM wanted w
-            CROSS JOIN LATERAL (
-                SELECT * FROM dashboard.allocation AS allocation
-                WHERE tenant_id = w.tenant_id AND invoice_id = w.target_id
-                OFFSET 0
-            ) l
-        ) d
+        FROM {reached} d
         JOIN asked a ON a.tenant_id = d.tenant_id
         CROSS JOIN LATERAL (
             SELECT client_id, paid_on AS day, currency, base_rate, amount, unapplied AS given
@@ -73,6 +63,20 @@ SPARE = """
         WHERE {there s.tenant_id}
     )
 """
+
+_REACHED = """(
+            SELECT tenant_id, source_kind, source_id FROM doubtful_source WHERE valid
+            UNION
+            SELECT w.tenant_id, l.source_kind::text, l.source_id::text
+            FROM wanted w
+            CROSS JOIN LATERAL (
+                SELECT * FROM dashboard.allocation AS allocation
+                WHERE tenant_id = w.tenant_id AND invoice_id = w.target_id
+                OFFSET 0
+            ) l
+        )"""
+SPARE = _SPARE.replace("{reached}", _REACHED)
+SPARE_OF_UNSETTLED = _SPARE.replace("{reached}", "reached_source")
 
 # Each of them that has something left: what in its own currency, and what that is worth.
 UNSPENT = """

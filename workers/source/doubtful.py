@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 # Two passes add up allocations in the order of their covering indexes, by target and by source, and leave out:
 #   a target that is plain: a posted invoice in the tenant's usual currency with payments only, together no more than its
 #       total. Capping changes nothing there, so every valid link takes its whole amount. If its balance is asked for, it is
@@ -17,7 +19,7 @@ from __future__ import annotations
 #
 # The usual currency is guessed from the newest invoices: a wrong guess costs time, and no number depends on it. The joins
 # are FULL for the reason told in batch.py.
-DOUBTFUL = """
+_USUALLY = """
     , usually AS MATERIALIZED (
         SELECT a.*, coalesce((
             SELECT mode() WITHIN GROUP (ORDER BY newest.currency)
@@ -30,18 +32,22 @@ DOUBTFUL = """
         ), a.base) AS usual
         FROM asked a
     ),
+"""
+# {each} is where one looks: at whole books, or at single documents, which {as source}, {as target}, {as payment} and
+# {as invoice} then pick out.
+_DOUBTFUL = """
     doubtful_source AS MATERIALIZED (
         SELECT coalesce(s.tenant_id, l.tenant_id) AS tenant_id, coalesce(s.source_kind, l.source_kind) AS source_kind,
                coalesce(s.source_id, l.source_id) AS source_id, s.tenant_id IS NOT NULL AS valid,
                l.tenant_id IS NOT NULL AND s.given IS NULL AS follow
         FROM (
             SELECT a.tenant_id, used.source_kind::text AS source_kind, used.source_id::text AS source_id, used.amount
-            FROM usually a
+            FROM {each source} a
             CROSS JOIN LATERAL (
                 SELECT source_kind, source_id, sum(coalesce(amount, 'NaN')) AS amount
                 FROM (
                     SELECT source_kind, source_id, amount FROM dashboard.allocation AS allocation
-                    WHERE tenant_id = a.tenant_id ORDER BY source_kind, source_id OFFSET 0
+                    WHERE tenant_id = a.tenant_id {as source} ORDER BY source_kind, source_id OFFSET 0
                 ) in_order
                 GROUP BY source_kind, source_id
                 OFFSET 0
@@ -50,19 +56,20 @@ DOUBTFUL = """
         FULL JOIN (
             SELECT a.tenant_id, p.kind::text AS source_kind, p.payment_id::text AS source_id, p.amount, p.unapplied AS given,
                    p.currency::text = a.usual AS usual
-            FROM usually a
+            FROM {each source} a
             CROSS JOIN LATERAL (
                 SELECT * FROM dashboard.payment AS payment
-                WHERE tenant_id = a.tenant_id AND status = 'succeeded' AND paid_on <= a.today
+                WHERE tenant_id = a.tenant_id {as payment} AND status = 'succeeded' AND paid_on <= a.today
                 OFFSET 0
             ) p
             WHERE p.kind IN ('payment', 'refund')
             UNION ALL
             SELECT a.tenant_id, 'credit_note', n.invoice_id::text, n.total, n.balance, n.currency::text = a.usual
-            FROM usually a
+            FROM {each source} a
             CROSS JOIN LATERAL (
                 SELECT * FROM dashboard.invoice AS note
-                WHERE tenant_id = a.tenant_id AND status = 'posted' AND kind = 'credit_note' AND issue_date <= a.today
+                WHERE tenant_id = a.tenant_id {as invoice} AND status = 'posted' AND kind = 'credit_note'
+                    AND issue_date <= a.today
                 OFFSET 0
             ) n
         ) s ON s.tenant_id = l.tenant_id AND s.source_kind = l.source_kind AND s.source_id = l.source_id
@@ -76,12 +83,12 @@ DOUBTFUL = """
                l.tenant_id IS NOT NULL AS linked
         FROM (
             SELECT a.tenant_id, paid.invoice_id::text AS target_id, paid.amount, paid.by_payments
-            FROM usually a
+            FROM {each target} a
             CROSS JOIN LATERAL (
                 SELECT invoice_id, sum(coalesce(amount, 'NaN')) AS amount, bool_and(source_kind = 'payment') AS by_payments
                 FROM (
                     SELECT invoice_id, source_kind, amount FROM dashboard.allocation AS allocation
-                    WHERE tenant_id = a.tenant_id ORDER BY invoice_id OFFSET 0
+                    WHERE tenant_id = a.tenant_id {as target} ORDER BY invoice_id OFFSET 0
                 ) in_order
                 GROUP BY invoice_id
                 OFFSET 0
@@ -89,11 +96,12 @@ DOUBTFUL = """
         ) l
         FULL JOIN (
             SELECT a.tenant_id, i.invoice_id::text AS target_id, i.kind, coalesce(i.total, 'NaN') AS total,
-                   i.currency::text = a.usual AS usual, i.kind = 'invoice' AND i.balance IS NULL AS asked_for
-            FROM usually a
+                   i.currency::text = a.usual AS usual,
+                   i.kind = 'invoice' AND i.balance IS NULL AND coalesce(i.written_off_on >= a.today, true) AS asked_for
+            FROM {each target} a
             CROSS JOIN LATERAL (
                 SELECT * FROM dashboard.invoice AS invoice
-                WHERE tenant_id = a.tenant_id AND status = 'posted'
+                WHERE tenant_id = a.tenant_id {as invoice} AND status = 'posted'
                 OFFSET 0
             ) i
             WHERE i.kind IN ('invoice', 'credit_note')
@@ -104,7 +112,7 @@ DOUBTFUL = """
                    THEN t.asked_for AND l.amount < t.total
                    ELSE true END
     ),
-    wanted AS MATERIALIZED (
+    {wanted} AS MATERIALIZED (
         SELECT tenant_id, target_id FROM doubtful_target WHERE linked
         UNION
         SELECT s.tenant_id, l.invoice_id::text
@@ -116,3 +124,112 @@ DOUBTFUL = """
         ) l
     ),
 """
+
+_WHOLE = {"{each source}": "usually", "{each target}": "usually", "{wanted}": "wanted"} | dict.fromkeys(
+    ("{as source}", "{as target}", "{as payment}", "{as invoice}"), ""
+)
+
+# What is known to be settled (workers/unsettled/) is not looked at, so no target is plain only because it was not found: of
+# whatever is looked at the targets are looked at, too. And what a target that is not plain leaves to its sources depends on
+# all of its links, so what the sources of `wanted` targets have left is known only when all of their targets are wanted; a
+# credit note's only with the refunds that pay it out, and such a refund's only with what the note was used for.
+_OF_SOURCE = "AND source_kind IN ('payment', 'refund', 'credit_note') AND source_id = a.document_id"
+_CANDIDATES = f"""
+    candidate AS MATERIALIZED (
+        SELECT a.*, one.document_id
+        FROM usually a
+        CROSS JOIN LATERAL (
+            SELECT document_id FROM dashboard.unsettled WHERE tenant_id = a.tenant_id AND document_id IS NOT NULL
+            UNION
+            SELECT unnest(named_documents) FROM dashboard.change WHERE tenant_id IN (a.tenant_id, '*')
+            OFFSET 0
+        ) one
+    ),
+    target_candidate AS MATERIALIZED (
+        SELECT u.*, one.document_id
+        FROM usually u
+        JOIN (
+            SELECT tenant_id, document_id FROM candidate
+            UNION
+            SELECT a.tenant_id, l.invoice_id::text
+            FROM candidate a
+            CROSS JOIN LATERAL (
+                SELECT * FROM dashboard.allocation AS allocation WHERE tenant_id = a.tenant_id {_OF_SOURCE} OFFSET 0
+            ) l
+        ) one ON one.tenant_id = u.tenant_id
+    ),
+"""  # noqa: S608 (our own words)
+_SINGLE = {
+    "{each source}": "candidate",
+    "{each target}": "target_candidate",
+    "{wanted}": "wanted_first",
+    "{as source}": _OF_SOURCE,
+    "{as target}": "AND invoice_id = a.document_id",
+    "{as payment}": "AND payment_id = a.document_id",
+    "{as invoice}": "AND invoice_id = a.document_id",
+}
+_CLOSED = """
+    first_source AS MATERIALIZED (
+        SELECT tenant_id, source_kind, source_id FROM doubtful_source WHERE valid
+        UNION
+        SELECT w.tenant_id, l.source_kind::text, l.source_id::text
+        FROM wanted_first w
+        CROSS JOIN LATERAL (
+            SELECT * FROM dashboard.allocation AS allocation
+            WHERE tenant_id = w.tenant_id AND invoice_id = w.target_id
+            OFFSET 0
+        ) l
+        UNION
+        SELECT tenant_id, 'credit_note', target_id FROM wanted_first
+    ),
+    reached_source AS MATERIALIZED (
+        SELECT * FROM first_source
+        UNION
+        SELECT s.tenant_id, 'credit_note', l.invoice_id::text
+        FROM first_source s
+        CROSS JOIN LATERAL (
+            SELECT * FROM dashboard.allocation AS allocation
+            WHERE s.source_kind = 'refund' AND tenant_id = s.tenant_id AND source_kind = 'refund' AND source_id = s.source_id
+            OFFSET 0
+        ) l
+    ),
+    wanted AS MATERIALIZED (
+        SELECT tenant_id, target_id FROM wanted_first
+        UNION
+        SELECT s.tenant_id, l.invoice_id::text
+        FROM reached_source s
+        CROSS JOIN LATERAL (
+            SELECT * FROM dashboard.allocation AS allocation
+            WHERE tenant_id = s.tenant_id AND source_kind = s.source_kind AND source_id = s.source_id
+            OFFSET 0
+        ) l
+        UNION
+        SELECT s.tenant_id, l.invoice_id::text
+        FROM reached_source s
+        CROSS JOIN LATERAL (
+            SELECT * FROM dashboard.allocation AS allocation
+            WHERE s.source_kind = 'credit_note' AND tenant_id = s.tenant_id AND invoice_id = s.source_id
+            OFFSET 0
+        ) l
+    ),
+    reached AS MATERIALIZED (
+        SELECT a.*, one.document_id
+        FROM asked a
+        JOIN (
+            SELECT tenant_id, document_id FROM target_candidate
+            UNION
+            SELECT tenant_id, target_id FROM wanted
+        ) one ON one.tenant_id = a.tenant_id
+    ),
+"""
+
+
+def _filled(sql: str, marks: Mapping[str, str]) -> str:
+    for mark, meaning in marks.items():
+        sql = sql.replace(mark, meaning)
+    return sql
+
+
+# Of tenants whose books are looked at as a whole, and of those whose settled documents are known.
+DOUBTFUL = _USUALLY + _filled(_DOUBTFUL, _WHOLE)
+DOUBTFUL_OF_UNSETTLED = _USUALLY + _CANDIDATES + _filled(_DOUBTFUL, _SINGLE) + _CLOSED

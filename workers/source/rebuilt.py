@@ -5,11 +5,11 @@ Of a tenant that Daybook has not known yesterday that is the close to compare wi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from workers.facts import RebuiltClose
 from workers.source.batch import Batch, Family, statement
-from workers.source.doubtful import DOUBTFUL
+from workers.source.doubtful import DOUBTFUL, DOUBTFUL_OF_UNSETTLED
 from workers.source.links import FOLLOWED, LINKS_OF_WANTED, PAYER
 
 # What money and credit notes of today are allocated to: its balance was another one yesterday.
@@ -54,15 +54,14 @@ _ALL_SETTLED = _SETTLED.replace(
 
 # As `open` of receivables.py, with yesterday in place of today. An invoice without a balance that is nowhere in doubt was
 # settled before today. It is not materialized: who only counts pays for no conversion.
-_OPEN_THEN = """
+_OPEN_OF_THESE = """
     open AS (
         SELECT a.tenant_id, closed.day AS today, i.invoice_id::text AS invoice_id, i.reference::text AS reference,
                i.client_id, i.issue_date, i.due_date, coalesce(i.currency::text, 'XXX') AS currency, own_money.amount,
                money.no_rate, round(then_open.balance * money.factor, money.places) AS worth
         FROM asked a
         CROSS JOIN LATERAL (
-            SELECT * FROM dashboard.invoice AS invoice
-            WHERE tenant_id = a.tenant_id AND status = 'posted' AND kind = 'invoice' AND (balance IS NULL OR balance > 0)
+            {these}
             UNION ALL
             SELECT settled.* FROM settled_then s
             CROSS JOIN LATERAL (
@@ -86,6 +85,22 @@ _OPEN_THEN = """
             AND own_money.amount > 0
     )
 """
+_OF_ALL = """
+            SELECT * FROM dashboard.invoice AS invoice
+            WHERE tenant_id = a.tenant_id AND status = 'posted' AND kind = 'invoice' AND (balance IS NULL OR balance > 0)
+"""
+_OF_REACHED = """
+            SELECT one.* FROM reached r
+            CROSS JOIN LATERAL (
+                SELECT * FROM dashboard.invoice AS invoice
+                WHERE tenant_id = r.tenant_id AND invoice_id = r.document_id AND status = 'posted' AND kind = 'invoice'
+                    AND (balance IS NULL OR balance > 0)
+                OFFSET 0
+            ) one
+            WHERE r.tenant_id = a.tenant_id
+"""
+_OPEN_THEN = _OPEN_OF_THESE.replace("{these}", _OF_ALL)
+_OPEN_THEN_OF_REACHED = _OPEN_OF_THESE.replace("{these}", _OF_REACHED)
 _REBUILT = Family(
     "rebuilt",
     RebuiltClose,
@@ -98,8 +113,8 @@ _REBUILT = Family(
 )
 
 
-def _wanting(sql: str) -> str:
-    return sql.replace("wanted AS MATERIALIZED (", f"wanted AS MATERIALIZED ( {_TOUCHED} UNION", 1)
+def _wanting(sql: str, wanted: str = "wanted") -> str:
+    return sql.replace(f"{wanted} AS MATERIALIZED (", f"{wanted} AS MATERIALIZED ( {_TOUCHED} UNION", 1)
 
 
 OPEN_THEN = (
@@ -109,17 +124,25 @@ OPEN_THEN = (
 FOLLOWED_OPEN_THEN = (
     _TOUCHED_TODAY, _wanting(DOUBTFUL), LINKS_OF_WANTED, FOLLOWED, _ALL_SETTLED, _OPEN_THEN,
 )  # fmt: skip
+UNSETTLED_OPEN_THEN = (
+    _TOUCHED_TODAY, _wanting(DOUBTFUL_OF_UNSETTLED, "wanted_first"), LINKS_OF_WANTED, FOLLOWED, _ALL_SETTLED,
+    _OPEN_THEN_OF_REACHED,
+)  # fmt: skip
 
 REBUILT = statement(*OPEN_THEN, _REBUILT, payer=PAYER)
 FOLLOWED_REBUILT = statement(*FOLLOWED_OPEN_THEN, _REBUILT, payer=PAYER)
+UNSETTLED_REBUILT = statement(*UNSETTLED_OPEN_THEN, _REBUILT, payer=PAYER)
 
 
-def rebuilt_closes(batch: Batch, *, links_followed: Callable[[str], bool]) -> dict[str, RebuiltClose]:
+def rebuilt_closes(
+    batch: Batch, *, links_followed: Callable[[str], bool], unsettled_known: Container[str] = ()
+) -> dict[str, RebuiltClose]:
     """Yesterday's close of each of these tenants; one whose invoices were all paid or not there yet had none open."""
     found = {tenant_id: RebuiltClose() for tenant_id in batch.tenants}
     for query, part in (
         (REBUILT, batch.of(lambda tenant_id: not links_followed(tenant_id))),
-        (FOLLOWED_REBUILT, batch.of(links_followed)),
+        (FOLLOWED_REBUILT, batch.of(lambda tenant_id: links_followed(tenant_id) and tenant_id not in unsettled_known)),
+        (UNSETTLED_REBUILT, batch.of(lambda tenant_id: links_followed(tenant_id) and tenant_id in unsettled_known)),
     ):
         if part.tenants:
             found |= {tenant_id: families["rebuilt"][0] for tenant_id, families in part.groups(query).items()}

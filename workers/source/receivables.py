@@ -22,7 +22,8 @@ _SETTLED = """
     )
 """
 
-# {settled} joins what is settled, {settles} is it: where the host tells every balance, nothing.
+# {settled} joins what is settled, {settles} is it: where the host tells every balance, nothing. {asked} is where one looks,
+# at whole books or at single documents, which {document} then picks out.
 _OPEN = """
     open AS MATERIALIZED (
         SELECT a.tenant_id, a.today, i.invoice_id::text AS invoice_id, i.reference::text AS reference,
@@ -33,7 +34,8 @@ _OPEN = """
         FROM {asked} a
         CROSS JOIN LATERAL (
             SELECT * FROM dashboard.invoice AS invoice
-            WHERE tenant_id = a.tenant_id AND status = 'posted' AND kind = 'invoice' AND (balance IS NULL OR balance > 0)
+            WHERE tenant_id = a.tenant_id {document} AND status = 'posted' AND kind = 'invoice'
+                AND (balance IS NULL OR balance > 0)
                 AND (written_off_on IS NULL OR written_off_on > a.today)
             OFFSET 0
         ) i
@@ -48,9 +50,14 @@ _OPEN = """
 """
 _SETTLED_SUM = "FULL JOIN settled_sum s ON s.tenant_id = i.tenant_id AND s.target_id = i.invoice_id"
 
-OPEN = _OPEN.replace("{asked}", "told").replace("{settled}", "").replace("{settles}", "0")
-FOLLOWED_OPEN = f"{_SETTLED}, {_OPEN}".replace("{asked}", "asked").replace("{settled}", _SETTLED_SUM)
-FOLLOWED_OPEN = FOLLOWED_OPEN.replace("{settles}", "coalesce(s.settles, i.total, 'NaN')")
+
+OPEN = _OPEN.replace("{asked}", "told").replace("{document}", "").replace("{settled}", "").replace("{settles}", "0")
+_FOLLOWED_OPEN = f"{_SETTLED}, {_OPEN}".replace("{settled}", _SETTLED_SUM)
+_FOLLOWED_OPEN = _FOLLOWED_OPEN.replace("{settles}", "coalesce(s.settles, i.total, 'NaN')")
+FOLLOWED_OPEN = _FOLLOWED_OPEN.replace("{asked}", "asked").replace("{document}", "")
+FOLLOWED_OPEN_OF_UNSETTLED = _FOLLOWED_OPEN.replace("{asked}", "reached").replace(
+    "{document}", "AND invoice_id = a.document_id"
+)
 
 OPEN_INVOICES = Family(
     "open_invoices",

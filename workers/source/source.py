@@ -20,12 +20,12 @@ from shared.thresholds import AlertThresholds
 from workers.capture import changes
 from workers.database import autocommit, one_state
 from workers.facts import DEFAULT_THRESHOLDS, NO_ACTIVITY, Clock, Close, RebuiltClose, ShownMonths, Tenant, TenantFacts
-from workers.periods.load import MOST_REMEMBERED, Kept, Past
+from workers.periods.load import MOST_REMEMBERED, UNKNOWN_PAST, Kept, Past
 from workers.periods.mend import doubt, mend, postpone, stale_tenants
 from workers.roles import CONTRACT
 from workers.source.activity import ACTIVITY
 from workers.source.alerts import KNOWN, THRESHOLDS, with_own
-from workers.source.balances import BALANCES, FOLLOWED_BALANCES, TOLD
+from workers.source.balances import BALANCES, FOLLOWED_BALANCES, TOLD, UNSETTLED_BALANCES
 from workers.source.batch import Batch, statement
 from workers.source.books import BOOKS, READ_BOOKS, Books
 from workers.source.clock import clock
@@ -44,11 +44,14 @@ from workers.source.rebuilt import rebuilt_closes
 from workers.source.recurring import RECURRING
 from workers.source.revenue import ALLOCATIONS, CASH_REVENUE, SETTLEMENTS
 from workers.source.tenants import ALL_TENANTS, Opening, read_opening
+from workers.unsettled.keep import keep_unsettled
+from workers.unsettled.known import ENOUGH_ALLOCATIONS, Unsettled, known_of
 
 log = structlog.get_logger()
 
 EXPLAINED_FOR_S = 60.0
 MOST_EXPLAINED = 1000
+WRITING_DOWN_S = 1.0
 
 # Everything that is known of a batch, each table read as few times as its indexes allow. What only cash basis asks for is a
 # quarter of the plan, and to set a plan up costs a tenant alone as much as to carry it out: it is left out where nobody asks.
@@ -71,6 +74,7 @@ class Loaded:
 
     board_revisions: of each tenant's alerts as they stand in that state. pending: the changes of all these tenants that it
     has seen. past_behind: some tenant's totals of past days are not what its documents say any more: mended, they are.
+    unsettled_due: tenants whose documents that are not settled are to be written down, which makes the next load cheaper.
     """
 
     state: SourceState
@@ -79,6 +83,7 @@ class Loaded:
     board_revisions: dict[str, int]
     pending: tuple[int, ...] = ()
     past_behind: bool = False
+    unsettled_due: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,13 +106,16 @@ class Source:
         *,
         thresholds: AlertThresholds = DEFAULT_THRESHOLDS,
         most_remembered: int = MOST_REMEMBERED,
+        enough_allocations: int = ENOUGH_ALLOCATIONS,
     ) -> None:
         """`thresholds`: where the alert rules begin for tenants that have none of their own. `most_remembered`: so many
-        tenants' totals of past days are kept in memory."""
+        tenants' totals of past days are kept in memory. `enough_allocations`: from so many on it is written down which of a
+        tenant's documents are not settled."""
         self._engine = engine
         self._thresholds = thresholds
         self._missing: Missing | None = None
         self._past = Past(most_remembered)
+        self._enough_allocations = enough_allocations
         self._explained: dict[str, tuple[str, float, Explanation]] = {}
 
     def tenant_ids(self) -> list[str]:
@@ -209,6 +217,22 @@ class Source:
             return []
         return tenant_ids
 
+    def keep_unsettled(self, tenant_ids: Sequence[str], *, now: datetime | None = None) -> None:
+        """Write down which documents of these tenants are not settled; `now`: as of load. Where that fails it is only logged:
+        a load that does not know looks through all documents. None is begun after a while, so that no other tenant waits
+        long: the next load asks for it again."""
+        begun = time.monotonic()
+        for tenant_id in tenant_ids:
+            if time.monotonic() - begun > WRITING_DOWN_S:
+                return
+            try:
+                with translate_database_errors([tenant_id]):
+                    keep_unsettled(
+                        self._engine, tenant_id, self._known_missing(), enough=self._enough_allocations, now=now
+                    )
+            except (SourceUnavailable, InvalidData, exc.DBAPIError) as error:
+                log.error("unsettled_not_kept", tenant_id=tenant_id, reason=reason(error))
+
     def _known_missing(self) -> Missing:
         if self._missing is None:
             self._missing = self.missing_columns()
@@ -219,7 +243,7 @@ class Source:
         with one_state(self._engine) as connection:
             opening = read_opening(connection, wanted, missing, now)
             has_to_wait = unless_behind and opening.behind
-            facts = {} if has_to_wait else self._facts(connection, opening, missing)
+            facts, unsettled = ({}, Unsettled()) if has_to_wait else self._facts(connection, opening, missing)
         return Loaded(
             state=opening.state,
             facts=facts,
@@ -227,14 +251,17 @@ class Source:
             board_revisions=opening.board_revisions,
             pending=opening.pending,
             past_behind=opening.behind,
+            unsettled_due=unsettled.due,
         )
 
-    def _facts(self, connection: Connection, opening: Opening, missing: Missing) -> dict[str, TenantFacts]:
+    def _facts(
+        self, connection: Connection, opening: Opening, missing: Missing
+    ) -> tuple[dict[str, TenantFacts], Unsettled]:
         if not opening.tenants:
-            return {}
+            return {}, Unsettled()
         clocks = {t.tenant_id: clock(opening.moment, ZoneInfo(t.timezone)) for t in opening.tenants.values()}
         batch = Batch(connection=connection, tenants=opening.tenants, clocks=clocks, missing=missing)
-        return _facts(batch, self._past.of(batch, opening.pasts), self._thresholds)
+        return _facts(batch, self._past.of(batch, opening.pasts), self._thresholds, self._enough_allocations)
 
     def keep_closes(
         self,
@@ -316,32 +343,45 @@ class Source:
             return round((now.timestamp() - time.time()) * 1000)
 
 
-def _facts(batch: Batch, past: Mapping[str, Kept], default_thresholds: AlertThresholds) -> dict[str, TenantFacts]:
+def _facts(
+    batch: Batch, past: Mapping[str, Kept], default_thresholds: AlertThresholds, enough_allocations: int
+) -> tuple[dict[str, TenantFacts], Unsettled]:
     on_cash = any(tenant.basis == "cash" for tenant in batch.tenants.values())
     found = batch.groups(FACTS if on_cash else ACCRUAL_FACTS)
     books = {tenant_id: families.pop("books")[0] for tenant_id, families in found.items()}
     followed = batch.of(lambda tenant_id: books[tenant_id].links_followed)
-    if followed.tenants:
-        for tenant_id, balances in followed.groups(FOLLOWED_BALANCES).items():
+    unsettled = _unsettled(followed, enough_allocations)
+    for query, part in (
+        (UNSETTLED_BALANCES, followed.of(lambda tenant_id: tenant_id in unsettled.known)),
+        (FOLLOWED_BALANCES, followed.of(lambda tenant_id: tenant_id not in unsettled.known)),
+    ):
+        for tenant_id, balances in part.groups(query).items() if part.tenants else ():
             found[tenant_id] |= balances
     rebuilt = rebuilt_closes(
         batch.of(lambda tenant_id: is_first_day(found[tenant_id].get("closes", ()), batch.clocks[tenant_id].today)),
         links_followed=lambda tenant_id: books[tenant_id].links_followed,
+        unsettled_known=unsettled.known,
     )
-    for tenant_id, kept in past.items():
-        found[tenant_id] |= {"kept": kept.totals}
-    return {
+    facts = {
         tenant_id: _of_tenant(
             tenant,
             batch.clocks[tenant_id],
             books[tenant_id],
             found[tenant_id],
             default_thresholds,
-            past[tenant_id].as_of if tenant_id in past else None,
+            past.get(tenant_id, UNKNOWN_PAST),
             rebuilt.get(tenant_id),
         )
         for tenant_id, tenant in batch.tenants.items()
     }
+    return facts, unsettled
+
+
+def _unsettled(followed: Batch, enough_allocations: int) -> Unsettled:
+    if not followed.tenants:
+        return Unsettled()
+    todays = {tenant_id: followed.clocks[tenant_id].today for tenant_id in followed.tenants}
+    return known_of(followed.connection, todays, enough_allocations)
 
 
 def _of_tenant(
@@ -350,7 +390,7 @@ def _of_tenant(
     books: Books,
     families: dict[str, tuple[Any, ...]],
     thresholds: AlertThresholds,
-    kept_as_of: datetime | None,
+    kept: Kept,
     rebuilt: RebuiltClose | None,
 ) -> TenantFacts:
     own_thresholds = families.pop("thresholds", ())
@@ -365,7 +405,8 @@ def _of_tenant(
         links_known=books.links_known,
         has_documents=books.has_documents,
         thresholds=with_own(thresholds, own_thresholds),
-        kept_as_of=kept_as_of,
+        kept=kept.past,
+        kept_as_of=kept.as_of,
         rebuilt=rebuilt,
         **families,
     )
