@@ -45,12 +45,13 @@ def defer(connection: psycopg.Connection, tenant_ids: Sequence[str], delay_s: in
 
 
 def waited_tenants(connection: psycopg.Connection, limit: int) -> list[str]:
-    """Tenants whose changes have waited long enough, of the `limit` rows that have done so longest."""
+    """Tenants whose changes have waited long enough, the longest waiting first, of the `limit` rows that have done so."""
     rows = connection.execute(
         """
-        SELECT DISTINCT tenant_id FROM (
-            SELECT tenant_id FROM dashboard.change WHERE due_at <= clock_timestamp() ORDER BY due_at, id LIMIT %s
+        SELECT tenant_id FROM (
+            SELECT tenant_id, due_at FROM dashboard.change WHERE due_at <= clock_timestamp() ORDER BY due_at, id LIMIT %s
         ) AS longest
+        GROUP BY tenant_id ORDER BY min(due_at)
         """,
         [limit],
     )

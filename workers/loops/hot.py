@@ -43,40 +43,48 @@ class HotLoop(Loop):
         self._cold_delay_s = cold_delay_s
         self._looks_s: deque[float] = deque(maxlen=10)
         self._looked_at = 0.0
+        self._waits = False
 
     def step(self, connection: psycopg.Connection) -> float:
         started = time.monotonic()
         try:
-            waiting = self._look(connection)
+            self._waits = self._look(connection)
         except redis.RedisError as error:
             log.warning("listener_lost_redis", error=type(error).__name__)
             return RECONNECT_S[0]
-        return self._pause_s(waiting, time.monotonic() - started)
+        return self._pause_s(time.monotonic() - started)
 
     def _look(self, connection: psycopg.Connection) -> bool:
         """True while anything is waiting for a worker or for its turn in the queue."""
         # One task more would wait. What becomes due meanwhile shares the next one, at a third of the cost for each tenant.
-        is_full = not self._dispatch.is_taken_up()
-        if is_full and time.monotonic() - self._looked_at < LONGEST_POLL_S:
+        is_early = time.monotonic() - self._looked_at < LONGEST_POLL_S
+        if self._waits and is_early and not self._dispatch.is_taken_up():
             return True
         self._looked_at = time.monotonic()
+        noted_at = self._due(connection)
+        # Asked only now: while nothing is due, a look is one statement and nothing of Redis.
+        if noted_at and self._dispatch.is_taken_up() and self._dispatch.send(list(noted_at), noted_at) is None:
+            self._stopping.wait(RECONNECT_S[0])
+        return bool(noted_at)
+
+    def _due(self, connection: psycopg.Connection) -> dict[str, float]:
+        """The tenants that are due at once, each with when its oldest change was noted, by time.monotonic(); all others
+        wait from now on."""
         pending_s = changes.due_tenants(connection, MOST_AT_ONCE)
         if changes.EVERYONE in pending_s:
             changes.expand_everyone(connection, hot=self._looked.everyone(), delay_s=self._cold_delay_s)
             pending_s = changes.due_tenants(connection, MOST_AT_ONCE)
-        due, seen_at = list(pending_s), time.monotonic()
-        if due and self._cold_delay_s:
-            hot = self._looked.among(due)
-            if cold := [tenant_id for tenant_id in due if tenant_id not in hot]:
-                changes.defer(connection, cold, self._cold_delay_s)
-            due = [tenant_id for tenant_id in due if tenant_id in hot]
-        noted_at = {tenant_id: seen_at - pending_s[tenant_id] for tenant_id in due}
-        if due and not is_full and not self._dispatch.send(due, noted_at):
-            self._stopping.wait(RECONNECT_S[0])
-        return bool(due)
+        seen_at = time.monotonic()
+        noted_at = {tenant_id: seen_at - waited_s for tenant_id, waited_s in pending_s.items()}
+        if not noted_at or not self._cold_delay_s:
+            return noted_at
+        hot = self._looked.among(list(noted_at))
+        if cold := [tenant_id for tenant_id in noted_at if tenant_id not in hot]:
+            changes.defer(connection, cold, self._cold_delay_s)
+        return {tenant_id: at for tenant_id, at in noted_at.items() if tenant_id in hot}
 
-    def _pause_s(self, waiting: bool, took_s: float) -> float:
-        if waiting:
+    def _pause_s(self, took_s: float) -> float:
+        if self._waits:
             # A long queue is expensive to look at, too: never spend more than half of the time on looking.
             return max(BUSY_POLL_S, took_s)
         # The fastest of the last looks: the others only say how busy the machine is.
