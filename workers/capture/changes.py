@@ -17,6 +17,18 @@ EVERYONE = "*"
 HOT_MIDNIGHT_S = 3
 
 
+def any_at_once(connection: psycopg.Connection) -> bool:
+    """Whether there are changes that do not wait for a turn, as cheaply as it can be asked: a hundred times a second.
+
+    In this order nulls come first, so one step into the index tells. No other plan looks cheaper, however many rows there
+    are: this one may be kept.
+    """
+    row = connection.execute(
+        "SELECT due_at IS NULL FROM dashboard.change ORDER BY due_at DESC LIMIT 1", prepare=True
+    ).fetchone()
+    return row is not None and row[0]
+
+
 def due_tenants(connection: psycopg.Connection, limit: int) -> dict[str, float]:
     """Tenants with changes that do not wait for a turn, the longest pending first, and for how many seconds it has been: by
     the database's own clock, since the statement ended that made the change."""

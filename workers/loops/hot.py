@@ -62,7 +62,7 @@ class HotLoop(Loop):
             return True
         self._looked_at = time.monotonic()
         noted_at = self._due(connection)
-        # Asked only now: while nothing is due, a look is one statement and nothing of Redis.
+        # Asked only now: while nothing is due, a look is one short statement and nothing of Redis.
         if noted_at and self._dispatch.is_taken_up() and self._dispatch.send(list(noted_at), noted_at) is None:
             self._stopping.wait(RECONNECT_S[0])
         return bool(noted_at)
@@ -70,6 +70,8 @@ class HotLoop(Loop):
     def _due(self, connection: psycopg.Connection) -> dict[str, float]:
         """The tenants that are due at once, each with when its oldest change was noted, by time.monotonic(); all others
         wait from now on."""
+        if not self._waits and not changes.any_at_once(connection):
+            return {}
         pending_s = changes.due_tenants(connection, MOST_AT_ONCE)
         if changes.EVERYONE in pending_s:
             changes.expand_everyone(connection, hot=self._looked.everyone(), delay_s=self._cold_delay_s)

@@ -9,13 +9,15 @@ from abc import ABC, abstractmethod
 import psycopg
 import structlog
 
-from workers.session import connect, options
+from workers.session import connect, options, through_pooler
 
 log = structlog.get_logger()
 
 RECONNECT_S = (0.2, 5.0)
 HUNG_S = 10.0
 PASSES_S = 3.0
+# Statements are prepared that say so, and none because it was often asked: its plan would be kept while tables grow.
+_ON_REQUEST = 2**31
 
 
 class Loop(ABC):
@@ -62,7 +64,7 @@ class Loop(ABC):
         return time.monotonic() - self._last_step > HUNG_S
 
     def _connect(self) -> psycopg.Connection:
-        return connect(
+        connection = connect(
             self._database_url,
             autocommit=True,
             connect_timeout=5,
@@ -74,3 +76,6 @@ class Loop(ABC):
             keepalives_count=2,
             tcp_user_timeout=10_000,
         )
+        if not through_pooler(connection):
+            connection.prepare_threshold = _ON_REQUEST
+        return connection
