@@ -18,15 +18,9 @@ HOT_MIDNIGHT_S = 3
 
 
 def any_at_once(connection: psycopg.Connection) -> bool:
-    """Whether there are changes that do not wait for a turn, as cheaply as it can be asked: a hundred times a second.
-
-    In this order nulls come first, so one step into the index tells. No other plan looks cheaper, however many rows there
-    are: this one may be kept.
-    """
-    row = connection.execute(
-        "SELECT due_at IS NULL FROM dashboard.change ORDER BY due_at DESC LIMIT 1", prepare=True
-    ).fetchone()
-    return row is not None and row[0]
+    """Whether there are changes that do not wait for a turn: asked a hundred times a second, so with a plan that is kept."""
+    found = connection.execute("SELECT FROM dashboard.change WHERE due_at IS NULL LIMIT 1", prepare=True)
+    return found.fetchone() is not None
 
 
 def due_tenants(connection: psycopg.Connection, limit: int) -> dict[str, float]:

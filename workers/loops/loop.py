@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 import psycopg
 import structlog
 
-from workers.session import connect, options, through_pooler
+from workers.session import SETTINGS, connect, options, through_pooler
 
 log = structlog.get_logger()
 
@@ -23,10 +24,14 @@ _ON_REQUEST = 2**31
 class Loop(ABC):
     """`run` it in a thread of its own; it steps again after the pause that each step asks for."""
 
-    def __init__(self, name: str, database_url: str, stopping: threading.Event) -> None:
+    def __init__(
+        self, name: str, database_url: str, stopping: threading.Event, *, settings: Mapping[str, str] = SETTINGS
+    ) -> None:
+        """`settings`: of its connection's session."""
         self.name = name
         self._database_url = database_url
         self._stopping = stopping
+        self._settings = settings
         self._last_step = time.monotonic()
         self._last_pass = 0.0
 
@@ -70,7 +75,7 @@ class Loop(ABC):
             connect_timeout=5,
             application_name=f"daybook {self.name}",
             prepare_threshold=None,
-            options=options(),
+            options=options(self._settings),
             keepalives_idle=5,
             keepalives_interval=2,
             keepalives_count=2,
