@@ -44,13 +44,19 @@ def fill(engine: Engine, options: argparse.Namespace) -> None:
         )
 
 
-def seconds_used(stack: Stack) -> float:
-    """Processor time of everything that the stack runs, children included, since they began."""
-    services = [stack.postgres.process, stack.valkey.process]
-    roots = [psutil.Process(process.pid) for process in (*services, *stack.running.values()) if process is not None]
-    found = {process.pid: process for root in roots for process in (root, *root.children(recursive=True))}
-    total = 0.0
-    for process in found.values():
+def seconds_used(stack: Stack) -> dict[str, float]:
+    """Processor time of everything that the stack runs, children included, since they began: by process of the stack."""
+    services = {"postgres": stack.postgres.process, "valkey": stack.valkey.process}
+    return {
+        name: _with_children(process.pid)
+        for name, process in {**services, **stack.running}.items()
+        if process is not None
+    }
+
+
+def _with_children(pid: int) -> float:
+    root, total = psutil.Process(pid), 0.0
+    for process in (root, *root.children(recursive=True)):
         times = process.cpu_times()
         # Children that have ended are in their parent's account.
         total += times.user + times.system + times.children_user + times.children_system
@@ -82,9 +88,13 @@ async def round_(
     hot = list(screens.clients)
     used, began = seconds_used(stack), time.monotonic()
     answers = await commits(db, screens, hot, options)
-    share = 100 * (seconds_used(stack) - used) / (time.monotonic() - began)
+    took_s = time.monotonic() - began
+    shares = {name: 100 * (now - used[name]) / took_s for name, now in seconds_used(stack).items()}
     p50, p99 = (1000 * percentile(answers, share) for share in (0.5, 0.99))
-    print(f"{what}: {share:.0f} % of one core; hot tenants: p50 {p50:.0f} ms, p99 {p99:.0f} ms ({load_note()})")
+    print(
+        f"{what}: {sum(shares.values()):.0f} % of one core; hot tenants: p50 {p50:.0f} ms, p99 {p99:.0f} ms ({load_note()})"
+    )
+    print("  " + ", ".join(f"{name} {share:.1f} %" for name, share in shares.items()))
     return p99
 
 

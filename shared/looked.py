@@ -47,8 +47,11 @@ class Looked:
         """Those of the tenants that somebody looks at."""
         if not tenant_ids:
             return set()
-        since = self.now_s() - HOT_S
-        looked = self._client.zmscore(self._key, list(tenant_ids))
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.time()
+            pipe.zmscore(self._key, list(tenant_ids))
+            (now_s, _), looked = pipe.execute()
+        since = now_s - HOT_S
         return {tenant_id for tenant_id, at in zip(tenant_ids, looked, strict=True) if at is not None and at >= since}
 
     def everyone(self) -> list[str]:

@@ -43,7 +43,7 @@ def loops(client: redis.Redis, keys: Keys, stopping: threading.Event) -> list[Lo
     by_turns = ColdLoop(
         database_url,
         stopping,
-        dispatch=Dispatch(client, keys, app, "sweep"),
+        dispatch=Dispatch(client, keys, app, "sweep", yields=True),
         client=client,
         keys=keys,
         cold_delay_s=cold_delay_s,

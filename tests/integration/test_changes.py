@@ -6,9 +6,12 @@ from datetime import UTC, date, datetime
 
 import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from tests.rows import add_tenant
 from workers.capture import changes
+from workers.loops.hot import SESSION
+from workers.session import options
 
 DAY = date(2026, 3, 10)
 
@@ -176,6 +179,28 @@ def test_at_midnight_everybody_waits_for_a_turn_and_those_at_whom_somebody_looks
     assert db.execute("SELECT count(DISTINCT due_at) FROM dashboard.change").fetchone() == (22,)
     db.execute("UPDATE dashboard.change SET due_at = clock_timestamp() - interval '1 s' WHERE tenant_id = 'cold'")
     assert "cold" in changes.waited_tenants(db, 30)
+
+
+def test_what_is_due_at_once_is_found_among_what_waits(db: psycopg.Connection) -> None:
+    assert not changes.any_at_once(db)
+    add_tenant(db, "a")
+    assert changes.any_at_once(db)
+    changes.defer(db, ["a"], 3600)
+    assert not changes.any_at_once(db)
+
+
+def test_the_plan_that_is_kept_uses_the_index_although_it_was_made_for_an_empty_table(
+    db: psycopg.Connection, database_url: str
+) -> None:
+    db.execute("VACUUM ANALYZE dashboard.change")
+    with psycopg.connect(database_url, autocommit=True, options=options(SESSION)) as connection:
+        changes.any_at_once(connection)
+        db.execute(
+            "INSERT INTO dashboard.change (tenant_id, due_at) SELECT n, 'infinity' FROM generate_series(1, 2000) AS n"
+        )
+        (statement,) = connection.execute("SELECT name FROM pg_prepared_statements").fetchone() or ("",)
+        plan = connection.execute(SQL("EXPLAIN EXECUTE {}").format(Identifier(statement))).fetchall()
+    assert any("change_due" in line for (line,) in plan)
 
 
 def test_nobody_waits_at_midnight_where_nobody_ever_does(db: psycopg.Connection) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import psycopg
 import pytest
@@ -18,6 +21,7 @@ from tests.conftest import Services
 from tests.rows import add_tenant
 from tests.servers import PROJECT, eventually
 from workers.database import make_engine
+from workers.loops.cold import MOST_TENANTS
 
 # What most of ten take, so that a busy machine may be slow now and then. Looked for four times a second it would be 0.17.
 SOON_S = 0.1
@@ -56,6 +60,11 @@ def queued(keys: Keys, valkey: redis.Redis) -> Callable[[], set[str]]:
         return {key.decode().rpartition(":")[2] for key in held}
 
     return read
+
+
+def tenants_of(message: Any) -> set[str]:
+    """Whom a task that waits in a queue is about."""
+    return set(json.loads(base64.b64decode(json.loads(message)["body"]))[0][0])
 
 
 def test_commits_are_found_soon_and_late_ones_too(
@@ -134,6 +143,46 @@ def test_changes_of_tenants_at_whom_nobody_looks_wait_for_their_turn(
     assert COLD_DELAY_S * 3 / 4 < turns[-1] < COLD_DELAY_S + 1
     eventually(lambda: queued() >= set(cold), within_s=COLD_DELAY_S + 2)
     assert valkey.llen(keys.queue("changes")) == 1 <= valkey.llen(keys.queue("sweep"))
+
+
+def turn_has_come(db: psycopg.Connection, tenant_ids: Sequence[str]) -> None:
+    """For tenants whose change has waited, as at their midnight."""
+    db.execute("INSERT INTO dashboard.change (tenant_id, due_at) SELECT unnest(%s::text[]), now()", [list(tenant_ids)])
+
+
+def test_of_those_whose_turn_has_come_no_more_are_queued_than_begin_and_who_is_looked_at_first(
+    listener: subprocess.Popen[bytes],
+    db: psycopg.Connection,
+    queued: Callable[[], set[str]],
+    valkey: redis.Redis,
+    keys: Keys,
+) -> None:
+    cold, hot = [f"cold {number}" for number in range(200)], [f"hot {number}" for number in range(5)]
+    Looked(valkey, keys).mark(hot)
+    turn_has_come(db, [*cold, *hot])
+    queue = keys.queue("sweep")
+    eventually(lambda: valkey.llen(queue) >= 2)
+    first = tenants_of(valkey.lindex(queue, -1))
+    assert set(hot) <= first
+    assert len(first | tenants_of(valkey.lindex(queue, -2))) == MOST_TENANTS
+    assert valkey.llen(queue) <= 4  # one more a second, whoever fills the queue
+
+    def all_are_queued() -> bool:
+        valkey.rpop(queue)  # as a worker takes it
+        return queued() >= {*cold, *hot}
+
+    eventually(all_are_queued)
+
+
+def test_a_commit_of_who_is_looked_at_does_not_wait_for_a_turn_that_waits_in_its_queue(
+    listener: subprocess.Popen[bytes], db: psycopg.Connection, valkey: redis.Redis, keys: Keys
+) -> None:
+    Looked(valkey, keys).mark(["hot"])
+    turn_has_come(db, ["hot", "cold"])
+    eventually(lambda: valkey.llen(keys.queue("sweep")))
+    add_tenant(db, "hot")
+    message = eventually(lambda: valkey.lindex(keys.queue("changes"), -1))
+    assert tenants_of(message) == {"hot"}
 
 
 def test_its_own_transactions_are_never_serializable(db: psycopg.Connection, database_url: str) -> None:

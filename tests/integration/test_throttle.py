@@ -18,7 +18,7 @@ def test_a_claim_that_a_frozen_redis_grants_too_late_is_taken_by_who_made_it(own
     with connect(own_valkey.url(), timeout_s=0.2) as client:
         ours, another = Throttle(client, keys), Throttle(client, keys)
         assert own_valkey.process
-        client.ping()
+        assert ours.claim(["t0"]) == ["t0"]  # so that it knows the script
         own_valkey.process.send_signal(signal.SIGSTOP)
         with pytest.raises(redis.RedisError):
             ours.claim(["t1"])
@@ -37,6 +37,24 @@ def test_a_claim_holds_for_everyone_until_the_tenant_is_done(valkey: redis.Redis
         assert another.claim(["t1"]) == []
     ours.done(["t1"])
     eventually(lambda: another.claim(["t1"]) == ["t1"], within_s=2.0)
+
+
+def test_a_claim_that_yields_is_taken_over_until_a_worker_has_the_tenant(valkey: redis.Redis, keys: Keys) -> None:
+    sweepers, urgent, another = Throttle(valkey, keys, yields=True), Throttle(valkey, keys), Throttle(valkey, keys)
+    assert sweepers.claim(["t1", "t2"]) == ["t1", "t2"]
+    assert sweepers.claim(["t1"]) == Throttle(valkey, keys, yields=True).claim(["t1"]) == []
+    assert urgent.claim(["t1", "t2"], most=1) == ["t1"]
+    assert another.claim(["t1"]) == sweepers.claim(["t1"]) == []
+    with sweepers.computing(["t2"]):
+        assert urgent.claim(["t2"]) == []
+
+
+def test_no_more_are_claimed_than_are_asked_for(valkey: redis.Redis, keys: Keys) -> None:
+    throttle = Throttle(valkey, keys)
+    assert throttle.claim(["t2"]) == ["t2"]
+    assert throttle.claim(["t1", "t2", "t3", "t4"], most=2) == ["t1", "t3"]
+    assert throttle.claim(["t4"]) == ["t4"]
+    assert throttle.claim([]) == []
 
 
 def test_the_breath_grows_with_each_computation_and_begins_anew_after_a_pause(

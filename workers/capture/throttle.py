@@ -4,6 +4,9 @@ The key says "leave this tenant alone": from its dispatch until a worker takes i
 breath afterwards, which is short after the first computation and grows with each that follows soon. What a person's action
 commits in several steps is thus shown step by step, a tenant that writes without pause is computed a few times a second
 and never in parallel, two listeners send it once, and a key whose owner died expires.
+
+A claim for the sweeper, who is in no hurry, yields to one for changes until a worker has taken the tenant up. Then it is
+computed twice, which harms nobody: the older result is refused.
 """
 
 from __future__ import annotations
@@ -33,7 +36,24 @@ RETRY_S = 1.0
 # Nothing is computed for a tenant in quarantine, but its changes stay due: they are asked about so seldom.
 LEFT_OUT_S = 30
 
+# Begins the value of a claim that yields.
+YIELDS = "yields "
 
+# Who holds each of the tenants, an empty text for those that are the caller's from now on; of these `most`.
+_CLAIM = """
+local owner, for_ms, takes_over, most = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local holders = {}
+for i, key in ipairs(KEYS) do
+  if most == 0 then break end
+  local holder = redis.call('GET', key)
+  if not holder or takes_over ~= '' and string.sub(holder, 1, #takes_over) == takes_over then
+    redis.call('SET', key, owner, 'PX', for_ms)
+    holder, most = '', most - 1
+  end
+  holders[i] = holder
+end
+return holders
+"""
 _BREATHE = """
 local breath_ms, longest_ms, pause_ms = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 for i = 1, #KEYS, 2 do
@@ -47,37 +67,40 @@ end
 class Throttle:
     """All calls raise redis.RedisError when Redis is away."""
 
-    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+    def __init__(self, client: redis.Redis, keys: Keys, *, yields: bool = False) -> None:
+        """`yields`: whether claims give way to those of others, which do not."""
         self._client = client
         self._keys = keys
-        self._owner = uuid.uuid4().hex
+        self._owner = f"{YIELDS if yields else ''}{uuid.uuid4().hex}"
+        self._takes_over = "" if yields else YIELDS
         self._doubtful: set[str] = set()
+        self._claimed = client.register_script(_CLAIM)
         self._breathe = client.register_script(_BREATHE)
 
-    def claim(self, tenant_ids: Sequence[str]) -> list[str]:
-        """Those of the tenants that may be dispatched now; they are the caller's to dispatch."""
+    def claim(self, tenant_ids: Sequence[str], most: int | None = None) -> list[str]:
+        """Those of the tenants that may be dispatched now, the first `most` of them; they are the caller's to dispatch."""
+        if not tenant_ids:
+            return []
         try:
-            claimed = self._claim(tenant_ids)
+            return self._claim(tenant_ids, len(tenant_ids) if most is None else most)
         except redis.RedisError:
             self.doubt(tenant_ids)
             raise
-        self._doubtful.difference_update(tenant_ids)
-        return claimed
 
     def doubt(self, tenant_ids: Sequence[str]) -> None:
         """Nothing came of these claims as far as we know. A frozen Redis does what it was asked when it wakes, long after
         we gave up: then the tenant is held in our name and nobody computes it, so the next claim takes it."""
         self._doubtful.update(tenant_ids)
 
-    def _claim(self, tenant_ids: Sequence[str]) -> list[str]:
-        with self._client.pipeline(transaction=False) as pipe:
-            for tenant_id in tenant_ids:
-                pipe.set(self._keys.throttle(tenant_id), self._owner, nx=True, px=QUEUED_S * 1000)
-            done = pipe.execute()
-        claimed = [tenant_id for tenant_id, mine in zip(tenant_ids, done, strict=True) if mine]
-        if doubtful := sorted(self._doubtful.intersection(tenant_ids).difference(claimed)):
-            holders = self._client.mget([self._keys.throttle(tenant_id) for tenant_id in doubtful])
-            claimed += [t for t, holder in zip(doubtful, holders, strict=True) if holder == self._owner.encode()]
+    def _claim(self, tenant_ids: Sequence[str], most: int) -> list[str]:
+        holders: list[bytes] = self._claimed(
+            keys=[self._keys.throttle(tenant_id) for tenant_id in tenant_ids],
+            args=[self._owner, QUEUED_S * 1000, self._takes_over, most],
+        )
+        held = dict(zip(tenant_ids, holders, strict=False))
+        ours = self._owner.encode()
+        claimed = [t for t, holder in held.items() if not holder or (holder == ours and t in self._doubtful)]
+        self._doubtful.difference_update(held)
         return claimed
 
     @contextlib.contextmanager

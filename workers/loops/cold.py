@@ -1,4 +1,7 @@
-"""The cold loop: once a second it rolls the days, queues the tenants whose turn has come, and beats on the channel."""
+"""The cold loop: once a second it rolls the days, queues the tenants whose turn has come, and beats on the channel.
+
+While more wait than workers can take up, it looks several times a second whether the next ones would begin.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,18 @@ from shared.keys import Keys
 from shared.looked import Looked
 from shared.notices import Notice, encode_notice
 from workers.capture import changes
+from workers.loops.batches import TENANTS_PER_TASK
 from workers.loops.dispatch import Dispatch
 from workers.loops.loop import Loop
 
 log = structlog.get_logger()
 
 EVERY_S = 1.0
-# Rows that are looked at in a second, and so the most that is queued for tenants at which nobody looks.
+# How soon it looks again while more waits than workers have taken up, and how much it queues then. Who is queued has begun to
+# wait behind others, so no more are than begin at once.
+BUSY_POLL_S = 0.025
+MOST_TENANTS = 2 * TENANTS_PER_TASK
+# Rows that are looked at, of those that wait: so many may be computed at this moment or be claimed by others.
 MOST_ROWS = 2000
 
 
@@ -47,22 +55,40 @@ class ColdLoop(Loop):
         self._looked = Looked(client, keys)
         self._cold_delay_s = cold_delay_s
         self._others_pass = others_pass
+        self._next_second = 0.0
 
     def step(self, connection: psycopg.Connection) -> float:
         started = time.monotonic()
+        waits = False
         try:
-            rolled = changes.roll_days(
-                connection, datetime.now(UTC), hot=self._looked.everyone, delay_s=self._cold_delay_s
-            )
-            if rolled:
-                log.info("local_day_rolled", tenants=rolled)
-            if due := changes.waited_tenants(connection, MOST_ROWS):
-                self._dispatch.send(due)
-            if self._others_pass():
-                self._beat()
+            if is_new_second := started >= self._next_second:
+                self._next_second = started + EVERY_S
+                self._begin_second(connection)
+            waits = self._queue_turns(connection, is_new_second)
         except redis.RedisError as error:
             log.warning("listener_lost_redis", error=type(error).__name__)
-        return max(0.0, EVERY_S - (time.monotonic() - started))
+        until_next_second = max(0.0, self._next_second - time.monotonic())
+        return min(BUSY_POLL_S, until_next_second) if waits else until_next_second
+
+    def _begin_second(self, connection: psycopg.Connection) -> None:
+        rolled = changes.roll_days(connection, datetime.now(UTC), hot=self._looked.everyone, delay_s=self._cold_delay_s)
+        if rolled:
+            log.info("local_day_rolled", tenants=rolled)
+        if self._others_pass():
+            self._beat()
+
+    def _queue_turns(self, connection: psycopg.Connection, is_new_second: bool) -> bool:
+        """True while more may wait than was queued. What comes meanwhile is left for the next second, to share tasks."""
+        is_full = not self._dispatch.is_taken_up()
+        if is_full and not is_new_second:
+            return True
+        # One task a second in any case: in a queue that others keep filled these tenants would never be.
+        most = TENANTS_PER_TASK if is_full else MOST_TENANTS
+        due = changes.waited_tenants(connection, MOST_ROWS)
+        if len(due) > most:
+            hot = self._looked.among(due)
+            due.sort(key=lambda tenant_id: tenant_id not in hot)
+        return self._dispatch.send(due, most=most) == most
 
     def _beat(self) -> None:
         now_ms = time.time_ns() // 1_000_000

@@ -25,10 +25,11 @@ NOTHING_NOTED: Mapping[str, float] = MappingProxyType({})
 class Dispatch:
     """Into one queue; one for each loop of each listener."""
 
-    def __init__(self, client: redis.Redis, keys: Keys, celery: Celery, queue: str) -> None:
+    def __init__(self, client: redis.Redis, keys: Keys, celery: Celery, queue: str, *, yields: bool = False) -> None:
+        """`yields`: whether who waits in this queue may be queued by others as well, see workers/capture/throttle.py."""
         self._client = client
         self._waiting = keys.queue(queue)
-        self._throttle = Throttle(client, keys)
+        self._throttle = Throttle(client, keys, yields=yields)
         self._celery = celery
         self._queue = queue
         self._batches = Batches()
@@ -37,14 +38,17 @@ class Dispatch:
         """Whether workers have taken whatever was sent: the next task would begin at once. Raises redis.RedisError."""
         return self._client.llen(self._waiting) == 0
 
-    def send(self, due: Sequence[str], noted_at: Mapping[str, float] = NOTHING_NOTED) -> bool:
-        """Queue those of the tenants that nobody computes; false when Redis was away: then they are still due.
+    def send(
+        self, due: Sequence[str], noted_at: Mapping[str, float] = NOTHING_NOTED, *, most: int | None = None
+    ) -> int | None:
+        """Queue those of the tenants that nobody computes, the first `most` of them; returns how many, None when Redis was
+        away: then they are still due.
 
         `noted_at`: since when changes wait that somebody looks at, by time.monotonic(); see workers/stages.py.
         """
         claimed: list[str] = []
         try:
-            claimed = self._throttle.claim(due)
+            claimed = self._throttle.claim(due, most)
             for tenant_ids in self._batches.split(claimed, now=time.monotonic()):
                 self._celery.send_task(
                     "dashboard.recalculate",
@@ -60,5 +64,5 @@ class Dispatch:
             self._throttle.doubt(claimed)
             with contextlib.suppress(redis.RedisError):  # the keys expire by themselves, only later
                 self._throttle.failed(claimed)
-            return False
-        return True
+            return None
+        return len(claimed)

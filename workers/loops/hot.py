@@ -17,10 +17,11 @@ from shared.looked import Looked
 from workers.capture import changes
 from workers.loops.dispatch import Dispatch
 from workers.loops.loop import RECONNECT_S, Loop
+from workers.session import SETTINGS
 
 log = structlog.get_logger()
 
-# How soon we look again: while nothing waits, and while something does.
+# How soon we look again: in general, and while tasks wait for a worker, who may be idle as soon as they are taken up.
 IDLE_POLL_S = 0.01
 BUSY_POLL_S = 0.005
 # Looking for what is not there costs more while somebody's long transaction keeps settled changes from being cleared away:
@@ -30,6 +31,10 @@ LONGEST_POLL_S = 0.25
 # More than this waits its turn in PostgreSQL, where it costs nothing, rather than in the queue.
 MOST_AT_ONCE = 2000
 
+# A kept plan may have been made while the table was empty, when reading all of it looks cheapest. Soon a hundred thousand
+# changes may wait in it.
+SESSION = {**SETTINGS, "enable_seqscan": "off"}
+
 
 class HotLoop(Loop):
     """Changes that are due at once. With a `cold_delay_s` of 0 every change is."""
@@ -37,48 +42,61 @@ class HotLoop(Loop):
     def __init__(
         self, database_url: str, stopping: threading.Event, *, dispatch: Dispatch, looked: Looked, cold_delay_s: int
     ) -> None:
-        super().__init__("listener", database_url, stopping)
+        super().__init__("listener", database_url, stopping, settings=SESSION)
         self._dispatch = dispatch
         self._looked = looked
         self._cold_delay_s = cold_delay_s
         self._looks_s: deque[float] = deque(maxlen=10)
         self._looked_at = 0.0
+        self._waits = False
 
     def step(self, connection: psycopg.Connection) -> float:
         started = time.monotonic()
         try:
-            waiting = self._look(connection)
+            is_full = self._look(connection)
         except redis.RedisError as error:
             log.warning("listener_lost_redis", error=type(error).__name__)
             return RECONNECT_S[0]
-        return self._pause_s(waiting, time.monotonic() - started)
+        return self._pause_s(is_full, time.monotonic() - started)
 
     def _look(self, connection: psycopg.Connection) -> bool:
-        """True while anything is waiting for a worker or for its turn in the queue."""
+        """True while tasks wait for a worker. `_waits` says whether tenants do, or are being computed."""
         # One task more would wait. What becomes due meanwhile shares the next one, at a third of the cost for each tenant.
-        is_full = not self._dispatch.is_taken_up()
+        is_full = self._waits and not self._dispatch.is_taken_up()
         if is_full and time.monotonic() - self._looked_at < LONGEST_POLL_S:
             return True
         self._looked_at = time.monotonic()
+        noted_at = self._due(connection)
+        if noted_at and not self._waits:
+            # Asked only now: while nothing is due, a look is one short statement and nothing of Redis.
+            is_full = not self._dispatch.is_taken_up()
+        self._waits = bool(noted_at)
+        if noted_at and not is_full and self._dispatch.send(list(noted_at), noted_at) is None:
+            self._stopping.wait(RECONNECT_S[0])
+        return is_full
+
+    def _due(self, connection: psycopg.Connection) -> dict[str, float]:
+        """The tenants that are due at once, each with when its oldest change was noted, by time.monotonic(); all others
+        wait from now on."""
+        if not self._waits and not changes.any_at_once(connection):
+            return {}
         pending_s = changes.due_tenants(connection, MOST_AT_ONCE)
         if changes.EVERYONE in pending_s:
             changes.expand_everyone(connection, hot=self._looked.everyone(), delay_s=self._cold_delay_s)
             pending_s = changes.due_tenants(connection, MOST_AT_ONCE)
-        due, seen_at = list(pending_s), time.monotonic()
-        if due and self._cold_delay_s:
-            hot = self._looked.among(due)
-            if cold := [tenant_id for tenant_id in due if tenant_id not in hot]:
-                changes.defer(connection, cold, self._cold_delay_s)
-            due = [tenant_id for tenant_id in due if tenant_id in hot]
-        noted_at = {tenant_id: seen_at - pending_s[tenant_id] for tenant_id in due}
-        if due and not is_full and not self._dispatch.send(due, noted_at):
-            self._stopping.wait(RECONNECT_S[0])
-        return bool(due)
+        seen_at = time.monotonic()
+        noted_at = {tenant_id: seen_at - waited_s for tenant_id, waited_s in pending_s.items()}
+        if not noted_at or not self._cold_delay_s:
+            return noted_at
+        hot = self._looked.among(list(noted_at))
+        if cold := [tenant_id for tenant_id in noted_at if tenant_id not in hot]:
+            changes.defer(connection, cold, self._cold_delay_s)
+        return {tenant_id: at for tenant_id, at in noted_at.items() if tenant_id in hot}
 
-    def _pause_s(self, waiting: bool, took_s: float) -> float:
-        if waiting:
+    def _pause_s(self, is_full: bool, took_s: float) -> float:
+        if self._waits:
             # A long queue is expensive to look at, too: never spend more than half of the time on looking.
-            return max(BUSY_POLL_S, took_s)
+            return max(BUSY_POLL_S if is_full else IDLE_POLL_S, took_s)
         # The fastest of the last looks: the others only say how busy the machine is.
         self._looks_s.append(took_s)
         return min(max(IDLE_POLL_S, LOOK_SHARE * min(self._looks_s)), LONGEST_POLL_S)

@@ -5,26 +5,33 @@ from __future__ import annotations
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 import psycopg
 import structlog
 
-from workers.session import connect, options
+from workers.session import SETTINGS, connect, options, through_pooler
 
 log = structlog.get_logger()
 
 RECONNECT_S = (0.2, 5.0)
 HUNG_S = 10.0
 PASSES_S = 3.0
+# Statements are prepared that say so, and none because it was often asked: its plan would be kept while tables grow.
+_ON_REQUEST = 2**31
 
 
 class Loop(ABC):
     """`run` it in a thread of its own; it steps again after the pause that each step asks for."""
 
-    def __init__(self, name: str, database_url: str, stopping: threading.Event) -> None:
+    def __init__(
+        self, name: str, database_url: str, stopping: threading.Event, *, settings: Mapping[str, str] = SETTINGS
+    ) -> None:
+        """`settings`: of its connection's session."""
         self.name = name
         self._database_url = database_url
         self._stopping = stopping
+        self._settings = settings
         self._last_step = time.monotonic()
         self._last_pass = 0.0
 
@@ -62,15 +69,18 @@ class Loop(ABC):
         return time.monotonic() - self._last_step > HUNG_S
 
     def _connect(self) -> psycopg.Connection:
-        return connect(
+        connection = connect(
             self._database_url,
             autocommit=True,
             connect_timeout=5,
             application_name=f"daybook {self.name}",
             prepare_threshold=None,
-            options=options(),
+            options=options(self._settings),
             keepalives_idle=5,
             keepalives_interval=2,
             keepalives_count=2,
             tcp_user_timeout=10_000,
         )
+        if not through_pooler(connection):
+            connection.prepare_threshold = _ON_REQUEST
+        return connection
