@@ -18,7 +18,10 @@ _WAITING = """
     SELECT activity.pid FROM pg_locks AS lock JOIN pg_stat_activity AS activity USING (pid)
     WHERE NOT lock.granted AND lock.relation = CAST(%s AS regclass)
       AND activity.application_name LIKE 'daybook%%' AND activity.query NOT LIKE '%%LIMIT 0%%'
+      AND activity.query LIKE %s
 """
+# In the first lines of the statement that reads facts, and of nothing else that a worker may be at: audits, totals.
+READING_FACTS = "%cash_balance_on%"
 
 
 @contextlib.contextmanager
@@ -30,11 +33,11 @@ def locked(stack: Stack, table: str = LATE_TABLE) -> Iterator[psycopg.Connection
         connection.rollback()
 
 
-def waiting(stack: Stack, table: str = LATE_TABLE) -> list[int]:
-    """Backends of Daybook that wait for the table."""
-    return [pid for (pid,) in stack.db.execute(_WAITING, [table]).fetchall()]
+def waiting(stack: Stack, table: str = LATE_TABLE, *, asking: str = "%") -> list[int]:
+    """Backends of Daybook that wait for the table, in a statement like that."""
+    return [pid for (pid,) in stack.db.execute(_WAITING, [table, asking]).fetchall()]
 
 
-def somebody_waits(stack: Stack, table: str = LATE_TABLE, *, count: int = 1) -> None:
+def somebody_waits(stack: Stack, table: str = LATE_TABLE, *, count: int = 1, asking: str = "%") -> None:
     """Returns when as many computations are held."""
-    eventually(lambda: len(waiting(stack, table)) >= count)
+    eventually(lambda: len(waiting(stack, table, asking=asking)) >= count)

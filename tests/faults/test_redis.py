@@ -12,7 +12,7 @@ import requests
 
 from shared.notices import Notice, encode_notice
 from tests.faults.conftest import LONG, Measured
-from tests.faults.locks import locked, somebody_waits
+from tests.faults.locks import READING_FACTS, locked, somebody_waits
 from tests.faults.proxy import Proxy
 from tests.faults.watch import Watch
 from tests.patience import PATIENCE
@@ -79,7 +79,7 @@ def redis_dies_with_all_hands_full(stack: Stack, watch: Watch) -> None:
     with locked(stack):
         for number, tenant_id in enumerate(watch.tenant_ids, 1):
             stack.sale(tenant_id)
-            somebody_waits(stack, count=number)
+            somebody_waits(stack, count=number, asking=READING_FACTS)
         killed = time.monotonic()
         assert stack.valkey.process
         stack.valkey.process.kill()

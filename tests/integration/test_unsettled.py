@@ -173,7 +173,7 @@ def is_known(engine: Engine, now: datetime) -> bool:
 
 
 @settings(
-    max_examples=50,
+    max_examples=20,
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
