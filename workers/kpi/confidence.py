@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from functools import lru_cache
 
 from shared.snapshot import ConfidenceFactors
 from workers.kpi.money import ONE, RATIO_PLACES, ZERO, rounded
@@ -11,7 +10,6 @@ from workers.kpi.totals import Total
 
 # So many documents make the sample factor one half.
 HALF_TRUSTED_DOCUMENTS = 10
-MOST_SAMPLES = 1000
 
 
 def confidence(looked_at: Total, day_share: Decimal = ONE) -> tuple[Decimal, ConfidenceFactors]:
@@ -20,15 +18,10 @@ def confidence(looked_at: Total, day_share: Decimal = ONE) -> tuple[Decimal, Con
     looked_at: the documents behind the metric. day_share: what has passed of the local day (flows only).
     Without documents there is nothing to doubt and nothing to trust: fx and quality are 1, sample and confidence 0.
     """
-    return _confidence(looked_at.documents, looked_at.convertible, looked_at.anomalies, day_share)
-
-
-# The flows of a dashboard look at the same share of a day, and most other metrics at the same documents as before.
-@lru_cache(maxsize=MOST_SAMPLES)
-def _confidence(n: int, convertible: int, anomalies: int, day_share: Decimal) -> tuple[Decimal, ConfidenceFactors]:
+    n = looked_at.documents
     sample = Decimal(n) / (n + HALF_TRUSTED_DOCUMENTS)
-    fx = Decimal(convertible) / n if n else ONE
-    quality = Decimal(n - anomalies) / n if n else ONE
+    fx = Decimal(looked_at.convertible) / n if n else ONE
+    quality = Decimal(n - looked_at.anomalies) / n if n else ONE
     factors = ConfidenceFactors(
         sample=rounded(sample, RATIO_PLACES),
         day=rounded(day_share, RATIO_PLACES),

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 ENOUGH_ALLOCATIONS = 500
 
 # By which triggers do changes name documents? Null where not all of them are there and switched on, as on a host's views:
-# for each of three events one sees whose rows, one sees which documents and one notes; one notes TRUNCATE.
+# for each of three events one sees and one notes; one notes TRUNCATE.
 CAPTURE = """
     SELECT CASE WHEN count(*) = 21 THEN string_agg(pg_trigger.oid::text, ' ' ORDER BY pg_trigger.oid) END AS triggers
     FROM pg_catalog.pg_trigger

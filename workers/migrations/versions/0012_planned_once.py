@@ -23,45 +23,53 @@ depends_on = None
 SEEING = """
 CREATE FUNCTION dashboard.days_of(tracked regclass, changed_rows pg_catalog.text) RETURNS pg_catalog.text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('SELECT %s AS day, %s AS ids FROM %s AS changed_row', oldest, named, changed_rows)
-    FROM (
-        SELECT name, coalesce('min(' || day || ')', 'NULL::date') AS oldest,
-               coalesce('(SELECT CASE WHEN count(*) > 500 THEN ''{*}'' ELSE array_agg(id) END FROM (SELECT DISTINCT unnest('
-                        || ids || ') AS id FROM ' || changed_rows || ' AS changed) AS named)', 'NULL::text[]') AS named
-        FROM (VALUES
-            ('invoice', 'issue_date', 'ARRAY[invoice_id::text]'),
-            ('payment', 'paid_on', NULL),
-            ('expense', 'least(expense_date, paid_on)', NULL),
-            ('fx_rate', 'rate_date', NULL),
-            ('allocation', NULL, 'ARRAY[invoice_id::text, source_id::text]')
-        ) AS dated (name, day, ids)
-    ) AS asked
+    SELECT CASE
+        WHEN documents IS NULL THEN
+            format('SELECT min(%s) AS day, NULL::text[] AS ids, NULL::text[] AS named FROM %s AS changed_row',
+                   day, changed_rows)
+        ELSE
+            format('SELECT %s AS day, %s AS ids, listed.named FROM (
+                        SELECT CASE WHEN count(*) > 500 THEN ''{*}'' ELSE array_agg(id) END AS named
+                        FROM (SELECT DISTINCT unnest(%s) AS id FROM %s AS changed_row) AS document
+                    ) AS listed',
+                   coalesce('(SELECT min(' || day || ') FROM ' || changed_rows || ' AS changed_row)', 'NULL::date'),
+                   CASE WHEN links THEN 'listed.named' ELSE 'NULL::text[]' END, documents, changed_rows)
+        END
+    FROM (VALUES
+        ('invoice', 'issue_date', 'ARRAY[invoice_id::text]', true),
+        ('payment', 'paid_on', 'ARRAY[payment_id::text]', false),
+        ('expense', 'least(expense_date, paid_on)', NULL, false),
+        ('fx_rate', 'rate_date', NULL, false),
+        ('allocation', NULL, 'ARRAY[invoice_id::text, source_id::text]', true)
+    ) AS dated (name, day, documents, links)
     JOIN pg_class ON relname = name AND relnamespace = 'dashboard'::regnamespace
     WHERE pg_class.oid = tracked
 $$;
 COMMENT ON FUNCTION dashboard.days_of IS
-    'SQL for the oldest day that changed rows of a table of the contract belong to, and for the documents whose links they '
-    'may move: a payment moves nothing before its own day; an invoice may have been paid before it was issued, and an '
-    'allocation has no day of its own. Of more than 500 documents it is cheaper to look at all days anew. Null for any other '
-    'table.';
+    'SQL for the oldest day that changed rows of a table of the contract belong to, for the documents whose links they may '
+    'move (a payment moves nothing before its own day; an invoice may have been paid before it was issued, and an allocation '
+    'has no day of its own), and for those whose balance may be another one. Of more than 500 documents it is cheaper to '
+    'look at all: they are told by *. Null for any other table.';
 
-CREATE FUNCTION dashboard.function_that_sees(question pg_catalog.text, days pg_catalog.text) RETURNS pg_catalog.text
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION dashboard.function_that_sees(question pg_catalog.text, days pg_catalog.text)
+RETURNS pg_catalog.text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     named CONSTANT text := 'see_change_' || md5(concat_ws(' ', question, days));
     seeing_days CONSTANT text := '
     BEGIN
         IF dashboard_changed <> ''{}'' THEN
             dashboard_old := nullif(current_setting(''dashboard.old'', true), '''')::jsonb;
-            SELECT asked.day, asked.ids INTO dashboard_day, dashboard_ids FROM (' || days || ') AS asked;
+            SELECT asked.day, asked.ids, asked.named INTO dashboard_day, dashboard_ids, dashboard_named
+            FROM (' || days || ') AS asked;
             dashboard_old := jsonb_build_object(
                 ''day'', CASE WHEN dashboard_old -> ''day'' = ''null'' THEN NULL
                             ELSE least(dashboard_day, (dashboard_old ->> ''day'')::date, ''infinity''::date) END,
-                ''ids'', coalesce(dashboard_old -> ''ids'', ''[]'') || coalesce(to_jsonb(dashboard_ids), ''[]''));
+                ''ids'', coalesce(dashboard_old -> ''ids'', ''[]'') || coalesce(to_jsonb(dashboard_ids), ''[]''),
+                ''named'', coalesce(dashboard_old -> ''named'', ''[]'') || coalesce(to_jsonb(dashboard_named), ''[]''));
             PERFORM set_config(''dashboard.old'', dashboard_old::text, true);
         END IF;
     EXCEPTION WHEN OTHERS THEN
-        PERFORM set_config(''dashboard.old'', ''{"day": null, "ids": []}'', true);
+        PERFORM set_config(''dashboard.old'', ''{"day": null, "ids": [], "named": ["*"]}'', true);
     END;';
 BEGIN
     IF to_regproc('dashboard.' || named) IS NULL THEN
@@ -75,6 +83,7 @@ DECLARE
     dashboard_changed text[];
     dashboard_day date;
     dashboard_ids text[];
+    dashboard_named text[];
     dashboard_old jsonb;
 BEGIN
     BEGIN

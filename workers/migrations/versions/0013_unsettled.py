@@ -91,86 +91,8 @@ END
 $$;
 """
 
-# As in 0012, with a third answer: the documents themselves. A `*` among them stands for any.
-SEEING = """
-CREATE OR REPLACE FUNCTION dashboard.days_of(tracked regclass, changed_rows pg_catalog.text) RETURNS pg_catalog.text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE
-        WHEN documents IS NULL THEN
-            format('SELECT min(%s) AS day, NULL::text[] AS ids, NULL::text[] AS named FROM %s AS changed_row',
-                   day, changed_rows)
-        ELSE
-            format('SELECT %s AS day, %s AS ids, listed.named FROM (
-                        SELECT CASE WHEN count(*) > 500 THEN ''{*}'' ELSE array_agg(id) END AS named
-                        FROM (SELECT DISTINCT unnest(%s) AS id FROM %s AS changed_row) AS document
-                    ) AS listed',
-                   coalesce('(SELECT min(' || day || ') FROM ' || changed_rows || ' AS changed_row)', 'NULL::date'),
-                   CASE WHEN links THEN 'listed.named' ELSE 'NULL::text[]' END, documents, changed_rows)
-        END
-    FROM (VALUES
-        ('invoice', 'issue_date', 'ARRAY[invoice_id::text]', true),
-        ('payment', 'paid_on', 'ARRAY[payment_id::text]', false),
-        ('expense', 'least(expense_date, paid_on)', NULL, false),
-        ('fx_rate', 'rate_date', NULL, false),
-        ('allocation', NULL, 'ARRAY[invoice_id::text, source_id::text]', true)
-    ) AS dated (name, day, documents, links)
-    JOIN pg_class ON relname = name AND relnamespace = 'dashboard'::regnamespace
-    WHERE pg_class.oid = tracked
-$$;
-
-CREATE OR REPLACE FUNCTION dashboard.function_that_sees(question pg_catalog.text, days pg_catalog.text)
-RETURNS pg_catalog.text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    named CONSTANT text := 'see_change_' || md5(concat_ws(' ', question, days));
-    seeing_days CONSTANT text := '
-    BEGIN
-        IF dashboard_changed <> ''{}'' THEN
-            dashboard_old := nullif(current_setting(''dashboard.old'', true), '''')::jsonb;
-            SELECT asked.day, asked.ids, asked.named INTO dashboard_day, dashboard_ids, dashboard_named
-            FROM (' || days || ') AS asked;
-            dashboard_old := jsonb_build_object(
-                ''day'', CASE WHEN dashboard_old -> ''day'' = ''null'' THEN NULL
-                            ELSE least(dashboard_day, (dashboard_old ->> ''day'')::date, ''infinity''::date) END,
-                ''ids'', coalesce(dashboard_old -> ''ids'', ''[]'') || coalesce(to_jsonb(dashboard_ids), ''[]''),
-                ''named'', coalesce(dashboard_old -> ''named'', ''[]'') || coalesce(to_jsonb(dashboard_named), ''[]''));
-            PERFORM set_config(''dashboard.old'', dashboard_old::text, true);
-        END IF;
-    EXCEPTION WHEN OTHERS THEN
-        PERFORM set_config(''dashboard.old'', ''{"day": null, "ids": [], "named": ["*"]}'', true);
-    END;';
-BEGIN
-    IF to_regproc('dashboard.' || named) IS NULL THEN
-        EXECUTE format(
-            'CREATE FUNCTION dashboard.%I() RETURNS trigger
-             LANGUAGE plpgsql SECURITY INVOKER
-             SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 SET datestyle = ''ISO'' AS %L',
-            named, '
-#variable_conflict use_column
-DECLARE
-    dashboard_changed text[];
-    dashboard_day date;
-    dashboard_ids text[];
-    dashboard_named text[];
-    dashboard_old jsonb;
-BEGIN
-    BEGIN
-        dashboard_changed := (' || question || ');
-        dashboard_changed := coalesce(nullif(current_setting(''dashboard.changed'', true), ''''), ''{}'')::text[]
-            || dashboard_changed;
-    EXCEPTION WHEN OTHERS THEN
-        dashboard_changed := ''{*}'';
-    END;' || coalesce(seeing_days, '') || '
-    PERFORM set_config(''dashboard.changed'', dashboard_changed::text, true);
-    RETURN NULL;
-END
-');
-        EXECUTE format('REVOKE ALL ON FUNCTION dashboard.%I() FROM PUBLIC', named);
-        EXECUTE format('COMMENT ON FUNCTION dashboard.%I IS %L', named,
-            'Asks, at the rights of whoever writes, whose rows a statement has changed; see dashboard.note_change.');
-    END IF;
-    RETURN format('dashboard.%I', named);
-END
-$$;
+# As in 0006, with the third answer to what dashboard.days_of asks. A `*` among the documents stands for any.
+NOTING = """
 CREATE OR REPLACE FUNCTION dashboard.note_change() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO' AS $$
 DECLARE
@@ -206,29 +128,18 @@ $$;
 """
 
 
-def _before(migration: str, name: str) -> str:
-    sql: str = runpy.run_path(str(Path(__file__).with_name(migration)))[name]
-    return sql
-
-
 def upgrade() -> None:
     """Note of each change which documents it names; what is pending, or written by an older version, names none: it may be
     any."""
-    for script in (TABLES, REMEMBERING, RIGHTS, SEEING, _before("0012_planned_once.py", "TRACK_AGAIN")):
+    for script in (TABLES, REMEMBERING, RIGHTS, NOTING):
         op.execute(script)
 
 
 def downgrade() -> None:
     """Name none."""
-    seeing = _before("0012_planned_once.py", "SEEING")
-    for function in ("days_of", "function_that_sees"):
-        first = seeing.index(f"CREATE FUNCTION dashboard.{function}")
-        made = seeing[first : seeing.index(f"COMMENT ON FUNCTION dashboard.{function}", first)]
-        op.execute(made.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1))
-    noting = _before("0006_periods.py", "SEEING")
-    first = noting.index("CREATE OR REPLACE FUNCTION dashboard.note_change")
-    op.execute(noting[first : noting.index("REVOKE ALL", first)])
-    op.execute(_before("0012_planned_once.py", "TRACK_AGAIN"))
+    before: str = runpy.run_path(str(Path(__file__).with_name("0006_periods.py")))["SEEING"]
+    first = before.index("CREATE OR REPLACE FUNCTION dashboard.note_change")
+    op.execute(before[first : before.index("REVOKE ALL", first)])
     op.execute("DROP TRIGGER documents_remembered ON dashboard.change")
     op.execute("DROP TRIGGER documents_forgotten ON dashboard.change")
     op.execute("DROP FUNCTION dashboard.remember_documents")
