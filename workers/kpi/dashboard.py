@@ -9,6 +9,7 @@ from shared.snapshot import CASH_FLOW, EXPENSES, PROFIT, REVENUE, Metric, Overvi
 from workers.facts import Close, ShownMonths, TenantFacts
 from workers.kpi.alerts import Held, held_alerts
 from workers.kpi.clients import activity_metric
+from workers.kpi.days import elapsed_share
 from workers.kpi.metrics import flow_metric
 from workers.kpi.missing_rates import missing_rates
 from workers.kpi.money import RATIO_PLACES, exact, money_or_none, rounded_or_none
@@ -59,11 +60,12 @@ def dashboard(facts: TenantFacts, *, computed_at: datetime) -> Dashboard:
 
 
 def _metrics(facts: TenantFacts, known: Sums) -> tuple[Metric, ...]:
+    day_share = elapsed_share(facts.clock)
     return (
-        flow_metric(facts, REVENUE, known.revenue),
-        flow_metric(facts, EXPENSES, known.expenses),
-        flow_metric(facts, PROFIT, known.profit),
-        flow_metric(facts, CASH_FLOW, known.cash.net),
+        flow_metric(facts, REVENUE, known.revenue, day_share),
+        flow_metric(facts, EXPENSES, known.expenses, day_share),
+        flow_metric(facts, PROFIT, known.profit, day_share),
+        flow_metric(facts, CASH_FLOW, known.cash.net, day_share),
         pending_metric(facts, known.receivables),
         overdue_metric(facts, known.receivables),
         conversion_metric(facts, known.quotes),

@@ -52,7 +52,6 @@ def yesterday(today: date) -> date:
     return today - _ONE_DAY
 
 
-@lru_cache(maxsize=MOST_PERIODS)
 def elapsed_share(clock: Clock) -> Decimal:
     """Share 0..1 of the local day that has passed; the day has 23, 24 or 25 hours."""
     # Two moments of one zone subtract as wall clocks do, without the hour that the zone skipped: compare in UTC.

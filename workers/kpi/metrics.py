@@ -16,7 +16,7 @@ from shared.currency import exponent
 from shared.snapshot import Metric, Trend, instant
 from workers.facts import TenantFacts
 from workers.kpi.confidence import confidence
-from workers.kpi.days import Period, complete, elapsed_share, trailing, yesterday
+from workers.kpi.days import Period, complete, trailing, yesterday
 from workers.kpi.money import ONE, RATIO_PLACES, ZERO, minor_unit, rounded_or_none
 from workers.kpi.profit import difference
 from workers.kpi.totals import Total
@@ -43,10 +43,11 @@ class Daily(Protocol):
     def total(self, period: Period) -> Total: ...
 
 
-def flow_metric(facts: TenantFacts, name: str, daily: Daily) -> Metric:
+def flow_metric(facts: TenantFacts, name: str, daily: Daily, day_share: Decimal) -> Metric:
     """Today so far against the whole of yesterday; "down" is held back until three quarters of the day have passed.
 
-    No percentage while a document of either day has no rate. The confidence looks at the trailing 28 days.
+    No percentage while a document of either day has no rate. The confidence looks at the trailing 28 days. day_share: how much
+    of today has passed, 0..1.
     """
     clock, places = facts.clock, _money_places(facts)
     day_before = yesterday(clock.today)
@@ -55,7 +56,6 @@ def flow_metric(facts: TenantFacts, name: str, daily: Daily) -> Metric:
     usual = daily.values(complete(clock.today, TYPICAL_DAYS).days())
     trend = direction(value, previous, floor=flow_floor(usual, minor_unit(facts.tenant.base_currency)))
     counted, before = daily.on(clock.today), daily.on(day_before)
-    day_share = elapsed_share(clock)
     held_back = trend == "down" and day_share < DOWN_IS_SAID_FROM
     return _metric(
         facts,
