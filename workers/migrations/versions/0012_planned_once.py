@@ -47,9 +47,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION dashboard.days_of IS
     'SQL for the oldest day that changed rows of a table of the contract belong to, for the documents whose links they may '
-    'move (a payment moves nothing before its own day; an invoice may have been paid before it was issued, and an allocation '
-    'has no day of its own), and for those whose balance may be another one. Of more than 500 documents it is cheaper to '
-    'look at all: they are told by *. Null for any other table.';
+    'move (a payment moves nothing before its own day; an invoice may have been paid before it was issued, and an '
+    'allocation has no day of its own), and for those whose balance may be another one. Of more than 500 documents it is '
+    'cheaper to look at all: they are told by *. Null for any other table.';
 
 CREATE FUNCTION dashboard.function_that_sees(question pg_catalog.text, days pg_catalog.text)
 RETURNS pg_catalog.text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
