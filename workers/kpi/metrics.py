@@ -46,8 +46,8 @@ class Daily(Protocol):
 def flow_metric(facts: TenantFacts, name: str, daily: Daily, day_share: Decimal) -> Metric:
     """Today so far against the whole of yesterday; "down" is held back until three quarters of the day have passed.
 
-    No percentage while a document of either day has no rate. The confidence looks at the trailing 28 days. day_share: how much
-    of today has passed, 0..1.
+    No percentage while a document of either day has no rate. The confidence looks at the trailing 28 days. day_share: how
+    much of today has passed, 0..1.
     """
     clock, places = facts.clock, _money_places(facts)
     day_before = yesterday(clock.today)
