@@ -44,6 +44,8 @@ from workers.migrate import migrate
 from workers.roles import Login
 
 READY_WITHIN_S = 40.0
+# A web process drains its sockets, a worker finishes its tasks.
+ENDED_WITHIN_S = 30.0 * PATIENCE
 # What a crash of the server may lose is not what is tested here, so only the machine's crash is left out.
 _POSTGRES = ("fsync=off", "max_connections=60", "shared_buffers=32MB")
 # Every process runs as in production; these only keep the tests' own clients from being refused.
@@ -74,6 +76,7 @@ class Stack:
     fill: Callable[[Engine], object] = lambda _: None
     disks: Mapping[str, Path] = field(default_factory=dict)
     running: dict[str, Popen[bytes]] = field(default_factory=dict)
+    ending: list[Popen[bytes]] = field(default_factory=list)
     deaths: Counter[str] = field(default_factory=Counter)
     _rows: dict[str, Rows] = field(default_factory=dict)
     _connection: psycopg.Connection[Any] | None = None
@@ -162,6 +165,11 @@ class Stack:
         processes.stop(process, how, grace_s)
         return time.monotonic() - started
 
+    def end(self, name: str) -> None:
+        """SIGTERM for a process that goes when it is done; `heal` waits for that before it looks what runs."""
+        self.running[name].send_signal(signal.SIGTERM)
+        self.ending.append(self.running[name])
+
     def kill(self, name: str) -> None:
         """kill -9 for the process alone, not for its children."""
         process = self.running.pop(name)
@@ -182,11 +190,14 @@ class Stack:
             if service.process is None or service.process.poll() is not None:
                 service.start()
             processes.signal_group(service.process.pid, signal.SIGCONT)  # type: ignore[union-attr]
+        for process in self.running.values():
+            processes.signal_group(process.pid, signal.SIGCONT)
+        while self.ending:
+            self.ending.pop().wait(ENDED_WITHIN_S)
         for name in self.procfile:
             process = self.running.get(name)
             if process is None or process.poll() is not None:
                 self.start(name)
-            processes.signal_group(self.running[name].pid, signal.SIGCONT)
         self.wait_until_ready()
 
     def wait_until_ready(self) -> None:

@@ -58,7 +58,7 @@ class Faults:
         self._stack.running[self._some_process()].kill()
 
     def end_process(self) -> None:
-        self._stack.running[self._some_process()].send_signal(signal.SIGTERM)
+        self._stack.end(self._some_process())
 
     def freeze_process(self) -> None:
         name = self._some_process()
