@@ -19,7 +19,7 @@ from workers.capture.changes import expand_everyone
 from workers.kpi.dashboard import dashboard
 from workers.receipts.receipt import find_documents
 from workers.source import Source
-from workers.unsettled.known import doubt_settled, known_of
+from workers.unsettled.known import Unsettled, doubt_settled, known_of
 
 Db = psycopg.Connection[Any]
 
@@ -312,6 +312,33 @@ def test_nothing_is_relied_on_where_changes_may_go_unseen(db: Db, engine: Engine
     assert not is_known(engine, NOW)
     source = Source(engine, enough_allocations=0)
     assert source.load([TENANT], now=NOW).unsettled_due == ()
+
+
+def test_nothing_is_relied_on_where_rows_come_by_replication(db: Db, engine: Engine) -> None:
+    kept(db, engine)
+    with engine.connect() as connection, connection.begin() as never_committed:
+        connection.exec_driver_sql(
+            "CREATE SUBSCRIPTION from_afar CONNECTION 'host=nowhere.invalid' PUBLICATION all_rows WITH (connect = false)"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO pg_subscription_rel SELECT oid, 'dashboard.payment'::regclass, 'r' FROM pg_subscription"
+            " WHERE subname = 'from_afar'"
+        )
+        assert known_of(connection, {TENANT: NOW.date()}, 0) == Unsettled()
+        never_committed.rollback()
+    assert is_known(engine, NOW)
+
+
+def test_writing_down_what_failed_is_not_tried_again_at_each_computation(db: Db, engine: Engine) -> None:
+    _, source = kept(db, engine)
+    db.execute("UPDATE dashboard.unsettled_book SET made_at = NULL")
+    db.execute("ALTER TABLE dashboard.unsettled_book ADD CONSTRAINT never CHECK (made_at IS NULL) NOT VALID")
+    source.keep_unsettled([TENANT], now=NOW)
+    db.execute("ALTER TABLE dashboard.unsettled_book DROP CONSTRAINT never")
+    source.keep_unsettled([TENANT], now=NOW)
+    assert not is_known(engine, NOW)
+    Source(engine).keep_unsettled([TENANT], now=NOW)
+    assert is_known(engine, NOW)
 
 
 def test_what_no_trigger_saw_is_found_when_it_is_asked_to_look_again(db: Db, engine: Engine) -> None:

@@ -52,6 +52,7 @@ log = structlog.get_logger()
 EXPLAINED_FOR_S = 60.0
 MOST_EXPLAINED = 1000
 WRITING_DOWN_S = 1.0
+NOT_WRITTEN_DOWN_FOR_S = 300.0
 
 # Everything that is known of a batch, each table read as few times as its indexes allow. What only cash basis asks for is a
 # quarter of the plan, and to set a plan up costs a tenant alone as much as to carry it out: it is left out where nobody asks.
@@ -117,6 +118,7 @@ class Source:
         self._past = Past(most_remembered)
         self._enough_allocations = enough_allocations
         self._explained: dict[str, tuple[str, float, Explanation]] = {}
+        self._not_kept: dict[str, float] = {}
 
     def tenant_ids(self) -> list[str]:
         """Every tenant, in the order of the ids."""
@@ -219,10 +221,14 @@ class Source:
 
     def keep_unsettled(self, tenant_ids: Sequence[str], *, now: datetime | None = None) -> None:
         """Write down which documents of these tenants are not settled; `now`: as of load. Where that fails it is only logged:
-        a load that does not know looks through all documents. None is begun after a while, so that no other tenant waits
-        long: the next load asks for it again."""
+        a load that does not know looks through all documents. It is not tried again for NOT_WRITTEN_DOWN_FOR_S, for it may
+        have taken as long as a statement may. None is begun after a while, so that no other tenant waits long: the next load
+        asks for it again."""
         begun = time.monotonic()
+        self._not_kept = {t: at for t, at in self._not_kept.items() if begun - at < NOT_WRITTEN_DOWN_FOR_S}
         for tenant_id in tenant_ids:
+            if tenant_id in self._not_kept:
+                continue
             if time.monotonic() - begun > WRITING_DOWN_S:
                 return
             try:
@@ -232,6 +238,7 @@ class Source:
                     )
             except (SourceUnavailable, InvalidData, exc.DBAPIError) as error:
                 log.error("unsettled_not_kept", tenant_id=tenant_id, reason=reason(error))
+                self._not_kept[tenant_id] = time.monotonic()
 
     def _known_missing(self) -> Missing:
         if self._missing is None:
