@@ -7,9 +7,11 @@ import contextlib
 import json
 import os
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Self
 
 from tests.patience import PATIENCE
@@ -45,16 +47,20 @@ def frame(
 
 
 class Wire:
-    """A TCP connection read piece by piece, with a deadline."""
+    """A TCP connection read piece by piece, with a deadline; under TLS where `authority` says whom to believe."""
 
-    def __init__(self, port: int, *, receive_buffer: int | None = None) -> None:
+    def __init__(self, port: int, *, receive_buffer: int | None = None, authority: Path | None = None) -> None:
         self.socket = socket.socket()
+        self.host = f"{'localhost' if authority else '127.0.0.1'}:{port}"
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(WITHIN_S * PATIENCE)
         self._held = b""
         with self.closed_on_failure():
             self.socket.connect(("127.0.0.1", port))
+            if authority:
+                trusting = ssl.create_default_context(cafile=authority)
+                self.socket = trusting.wrap_socket(self.socket, server_hostname="localhost")
 
     def __enter__(self) -> Self:
         return self
@@ -113,8 +119,9 @@ class Socket(Wire):
         pongs: bool = True,
         path: str = "/ws/dashboard/{}/",
         headers: tuple[str, ...] = (),
+        authority: Path | None = None,
     ) -> None:
-        super().__init__(port, receive_buffer=receive_buffer)
+        super().__init__(port, receive_buffer=receive_buffer, authority=authority)
         self._pongs = pongs
         with self.closed_on_failure():
             authorization = f"Authorization: Bearer {jwt or token(tenant_id)}"
@@ -182,7 +189,7 @@ class Socket(Wire):
 def upgrade(wire: Wire, path: str, *headers: str, leave_out: tuple[str, ...] = (), **changed: str) -> str:
     """Ask for an upgrade and return the head of the answer; `changed` gives headers other values (Upgrade=…)."""
     given = {
-        "Host": f"127.0.0.1:{wire.socket.getpeername()[1]}",
+        "Host": wire.host,
         "Connection": "Upgrade",
         "Upgrade": "websocket",
         "Sec-WebSocket-Version": "13",

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cli.local import processes
 from cli.local.embedded import free_port
 from shared.keys import Keys
+from tests.compressing import CompressingSocket
 from tests.conftest import Services
 from tests.patience import PATIENCE
 from tests.servers import PROJECT, WebServer, eventually
@@ -41,10 +42,14 @@ PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 class Proxy:
     """A proxy that runs, the web process behind it, and whom to believe."""
 
-    url: str
+    port: int
     web: WebServer
     authority: Path
     access_log: Path
+
+    @property
+    def url(self) -> str:
+        return f"https://localhost:{self.port}"
 
 
 def certificate(directory: Path) -> tuple[Path, Path]:
@@ -129,7 +134,7 @@ def proxy(request: pytest.FixtureRequest, web: WebServer, tmp_path_factory: pyte
     environment = {"PATH": PATH, "HOME": str(directory), "XDG_DATA_HOME": str(directory)}
     with (directory / "output").open("wb") as output:
         process = subprocess.Popen(argv, env=environment, stdout=output, stderr=output, start_new_session=True)
-    found = Proxy(f"https://localhost:{port}", web, authority, log)
+    found = Proxy(port, web, authority, log)
     try:
         eventually(lambda: answers(found) or process.poll() is not None, within_s=20.0)
         assert process.poll() is None, (directory / "output").read_text()
@@ -175,6 +180,22 @@ def test_a_socket_is_upgraded_and_gets_each_snapshot_at_once(proxy: Proxy) -> No
     client.send('{"type":"ping"}')
     assert json.loads(client.recv())["type"] == "pong"
     client.close()
+
+
+def test_what_is_compressed_once_arrives_compressed(proxy: Proxy) -> None:
+    pad = {str(number): number * number for number in range(400)}
+    with CompressingSocket(proxy.port, TENANT, authority=proxy.authority) as client:
+        client.receive_type("dashboard.update")
+        for n in ("first", "second"):
+            proxy.web.write(TENANT, n=n, pad=pad)
+            while client.receive_type("dashboard.update")["data"].get("n") != n:
+                pass
+        assert client.sizes[-1] < len(client.texts[-1]) / 20
+        client.send({"type": "ping"})
+        assert client.receive_type("pong")
+    answer = requests.get(proxy.url + SNAPSHOT, headers=bearer(TENANT), verify=str(proxy.authority), timeout=10)
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert answer.json()["pad"] == pad
 
 
 def test_our_own_origin_is_the_one_that_the_browser_sees(proxy: Proxy) -> None:
