@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import time
@@ -22,6 +23,8 @@ from tests.stack import Stack
 FROZEN_S = 10.0 if LONG else 6.0
 # Web's own: two questions without an answer, each 0.7 s, asked every second.
 TOLD_WITHIN_S = 4.0
+# What Celery says when it could not connect, and in how many seconds it looks for the broker again.
+LOOKS_AGAIN = re.compile(r"Trying again in ([\d.]+) seconds")
 
 
 def away(stack: Stack, watch: Watch, since: float, *, for_s: float) -> None:
@@ -51,6 +54,9 @@ def test_redis_killed_comes_back_with_its_data(
     stack.valkey.process.wait()
     watch.sales()
     away(stack, watch, killed, for_s=for_s)
+    # Celery alone would look less and less often: after a minute's outage 14 s later.
+    said = eventually(lambda: LOOKS_AGAIN.findall(stack.log("worker")), lambda said: len(said) >= 3, within_s=10.0)
+    assert set(said) == {"2.00"}
     started = time.monotonic()
     stack.valkey.start()
     measured(row, watch.converged(within_s=10.0, since=started))
