@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 
@@ -74,6 +75,9 @@ class Throttle:
         self._owner = f"{YIELDS if yields else ''}{uuid.uuid4().hex}"
         self._takes_over = "" if yields else YIELDS
         self._doubtful: set[str] = set()
+        self._renewing = threading.Lock()
+        self._computed: list[Sequence[str]] = []
+        self._is_renewed = False
         self._claimed = client.register_script(_CLAIM)
         self._breathe = client.register_script(_BREATHE)
 
@@ -108,21 +112,29 @@ class Throttle:
         """While a worker computes the tenants nobody else does, however long it takes: changes from now on are another
         computation's."""
         self._hold(tenant_ids, COMPUTING_S)
-        finished = threading.Event()
-        renewal = threading.Thread(target=self._renew, args=(tenant_ids, finished), daemon=True)
-        renewal.start()
+        with self._renewing:
+            self._computed.append(tenant_ids)
+            if not self._is_renewed:
+                threading.Thread(target=self._renew, daemon=True).start()
+                self._is_renewed = True
         try:
             yield
         finally:
-            finished.set()
-            # It may be in the middle of a renewal, which must not come after what its caller says next.
-            renewal.join()
+            # A renewal may be under way, which must not come after what the caller says next.
+            with self._renewing:
+                self._computed.remove(tenant_ids)
 
-    def _renew(self, tenant_ids: Sequence[str], finished: threading.Event) -> None:
-        while not finished.wait(RENEW_EVERY_S):
-            # Without Redis the keys expire, and others may compute the tenants as well: the older result is refused.
-            with contextlib.suppress(redis.RedisError):
-                self._hold(tenant_ids, COMPUTING_S)
+    def _renew(self) -> None:
+        """Renew what is held, in a thread that goes on from one computation to the next and ends when nothing is computed."""
+        while True:
+            time.sleep(RENEW_EVERY_S)
+            with self._renewing:
+                if not self._computed:
+                    self._is_renewed = False
+                    return
+                # Without Redis the keys expire, and others may compute the tenants as well: the older result is refused.
+                with contextlib.suppress(redis.RedisError):
+                    self._hold([t for tenant_ids in self._computed for t in tenant_ids], COMPUTING_S)
 
     def done(self, tenant_ids: Sequence[str]) -> None:
         """The tenants are computed: after a breath they may be dispatched again."""
