@@ -36,8 +36,7 @@ OPENING = with_conversions(
                SELECT id FROM dashboard.change own
                WHERE own.tenant_id = wanted.tenant_id
                    AND (t.tenant_id IS NULL
-                        OR own.oldest_day > b.kept_through
-                            AND (own.document_ids IS NULL OR m.oldest IS NULL OR m.oldest > b.kept_through))
+                        OR own.oldest_day > b.kept_through AND (m.oldest IS NULL OR m.oldest > b.kept_through))
            ) AS pending,
            (SELECT revision FROM dashboard.alert_board a WHERE a.tenant_id = wanted.tenant_id) AS revision,
            b.xmin::text AS past, t.tenant_id IS NOT NULL AND {behind} AS behind
