@@ -20,8 +20,9 @@ from shared.looked import Looked
 from tests.conftest import Services
 from tests.rows import add_tenant
 from tests.servers import PROJECT, eventually
+from workers.capture.throttle import Throttle
 from workers.database import make_engine
-from workers.loops.cold import MOST_TENANTS
+from workers.loops.cold import MOST_ROWS, MOST_TENANTS
 
 # What most of ten take, so that a busy machine may be slow now and then. Looked for four times a second it would be 0.17.
 SOON_S = 0.1
@@ -172,6 +173,16 @@ def test_of_those_whose_turn_has_come_no_more_are_queued_than_begin_and_who_is_l
         return queued() >= {*cold, *hot}
 
     eventually(all_are_queued)
+
+
+def test_changes_without_number_of_who_is_left_out_keep_no_other_waiting(
+    listener: subprocess.Popen[bytes], db: psycopg.Connection, valkey: redis.Redis, keys: Keys
+) -> None:
+    Throttle(valkey, keys).left_out(["poison"])
+    turn_has_come(db, ["poison"] * MOST_ROWS)
+    turn_has_come(db, ["other"])
+    message = eventually(lambda: valkey.lindex(keys.queue("sweep"), -1))
+    assert tenants_of(message) == {"other"}
 
 
 def test_a_commit_of_who_is_looked_at_does_not_wait_for_a_turn_that_waits_in_its_queue(

@@ -50,16 +50,19 @@ def defer(connection: psycopg.Connection, tenant_ids: Sequence[str], delay_s: in
     )
 
 
-def waited_tenants(connection: psycopg.Connection, limit: int) -> list[str]:
-    """Tenants whose changes have waited long enough, the longest waiting first, of the `limit` rows that have done so."""
+def waited_tenants(connection: psycopg.Connection, limit: int, *, but: Sequence[str] = ()) -> list[str]:
+    """Tenants whose changes have waited long enough, the longest waiting first, of the `limit` rows that have done so; none
+    of those in `but`, whose rows do not count."""
     rows = connection.execute(
         """
         SELECT tenant_id FROM (
-            SELECT tenant_id, due_at FROM dashboard.change WHERE due_at <= clock_timestamp() ORDER BY due_at, id LIMIT %s
+            SELECT tenant_id, due_at FROM dashboard.change
+            WHERE due_at <= clock_timestamp() AND tenant_id <> ALL (%s)
+            ORDER BY due_at, id LIMIT %s
         ) AS longest
         GROUP BY tenant_id ORDER BY min(due_at)
         """,
-        [limit],
+        [list(but), limit],
     )
     return [tenant_id for (tenant_id,) in rows]
 
