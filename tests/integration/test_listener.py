@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -27,14 +29,15 @@ from workers.loops.cold import MOST_ROWS, MOST_TENANTS
 # What most of ten take, so that a busy machine may be slow now and then. Looked for four times a second it would be 0.17.
 SOON_S = 0.1
 COLD_DELAY_S = 2
+JUMPING = PROJECT / "tests" / "faults" / "jumping"
 
 
-@pytest.fixture
-def listener(
-    services: Services, database_url: str, keys: Keys, valkey: redis.Redis
+@contextmanager
+def running(
+    services: Services, database_url: str, keys: Keys, valkey: redis.Redis, **variables: str
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A running listener on the test's own database; it queues to nobody."""
-    environment = {
+    """A listener on the test's own database; it queues to nobody."""
+    environment = variables | {
         "REDIS_URL": services.redis_url,
         "DATABASE_URL": database_url,
         "DASHBOARD_KEY_PREFIX": keys.prefix,
@@ -50,6 +53,15 @@ def listener(
     yield process
     process.terminate()
     assert process.wait(10) == 0
+
+
+@pytest.fixture
+def listener(
+    services: Services, database_url: str, keys: Keys, valkey: redis.Redis
+) -> Iterator[subprocess.Popen[bytes]]:
+    """One that runs."""
+    with running(services, database_url, keys, valkey) as process:
+        yield process
 
 
 @pytest.fixture
@@ -194,6 +206,20 @@ def test_a_commit_of_who_is_looked_at_does_not_wait_for_a_turn_that_waits_in_its
     add_tenant(db, "hot")
     message = eventually(lambda: valkey.lindex(keys.queue("changes"), -1))
     assert tenants_of(message) == {"hot"}
+
+
+def test_a_day_ends_when_the_database_says_so(
+    services: Services, database_url: str, keys: Keys, valkey: redis.Redis, db: psycopg.Connection, tmp_path: Path
+) -> None:
+    """Or who is computed by its clock is computed for the day before, and not again when that has ended."""
+    add_tenant(db)
+    clock = tmp_path / "clock"
+    clock.write_text("86400")
+    wrong = {"PYTHONPATH": f"{JUMPING}{os.pathsep}{PROJECT}", "CLOCK_FILE": str(clock)}
+    with running(services, database_url, keys, valkey, **wrong):
+        question = "SELECT local_date - (now() AT TIME ZONE 'UTC')::date FROM dashboard.local_day"
+        rolled = eventually(lambda: db.execute(question).fetchone())
+    assert rolled == (0,)
 
 
 def test_its_own_transactions_are_never_serializable(db: psycopg.Connection, database_url: str) -> None:

@@ -122,21 +122,29 @@ def expand_everyone(connection: psycopg.Connection, *, hot: Sequence[str] = (), 
 
 
 def roll_days(
-    connection: psycopg.Connection, now: datetime, *, hot: Callable[[], Sequence[str]] = list, delay_s: int = 0
+    connection: psycopg.Connection,
+    now: datetime | None = None,
+    *,
+    hot: Callable[[], Sequence[str]] = list,
+    delay_s: int = 0,
 ) -> int:
     """Make due every tenant whose local day has changed since this was last asked; returns how many.
+
+    `now` (aware): by default what the database's clock says, as for a load. By one that is ahead of it tenants would be
+    computed for the day that ends, and not again when it has ended.
 
     Daily values roll, invoices become overdue and quotes expire at the tenant's midnight without any row changing. All wait
     for their turn, as in `defer`: those that are `hot`, asked for only when a day has changed, for HOT_MIDNIGHT_S at most.
     """
     rows = connection.execute(
         """
-        SELECT zones.timezone, local_day.local_date
+        SELECT zones.timezone, local_day.local_date, clock_timestamp()
         FROM (SELECT DISTINCT timezone FROM dashboard.tenant WHERE timezone IS NOT NULL) AS zones
         LEFT JOIN dashboard.local_day USING (timezone)
         """
     ).fetchall()
-    if not (rolled := _rolled(dict(rows), now)):
+    moment = now or max((at for _, _, at in rows), default=None)
+    if moment is None or not (rolled := _rolled({zone: day for zone, day, _ in rows}, moment)):
         return 0
     who = {"hot": list(hot()), "hot_delay_s": min(HOT_MIDNIGHT_S, delay_s), "delay_s": delay_s}
     return sum(_roll(connection, {"zone": zone, "today": today, **who}) for zone, today in rolled.items())

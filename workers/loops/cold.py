@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import psycopg
 import redis
@@ -71,7 +70,7 @@ class ColdLoop(Loop):
         return min(BUSY_POLL_S, until_next_second) if waits else until_next_second
 
     def _begin_second(self, connection: psycopg.Connection) -> None:
-        rolled = changes.roll_days(connection, datetime.now(UTC), hot=self._looked.everyone, delay_s=self._cold_delay_s)
+        rolled = changes.roll_days(connection, hot=self._looked.everyone, delay_s=self._cold_delay_s)
         if rolled:
             log.info("local_day_rolled", tenants=rolled)
         if self._others_pass():
