@@ -187,6 +187,33 @@ def test_of_those_whose_turn_has_come_no_more_are_queued_than_begin_and_who_is_l
     eventually(all_are_queued)
 
 
+def test_a_change_for_everyone_that_comes_while_another_one_is_expanded_is_expanded_as_well(
+    listener: subprocess.Popen[bytes], db: psycopg.Connection, queued: Callable[[], set[str]]
+) -> None:
+    """Whoever computed it as one tenant's would settle it, for that tenant does not exist."""
+    add_tenant(db, "a")
+    # As if the next rate were committed in that moment.
+    db.execute("""
+        CREATE TABLE rates_to_come (rate integer);
+        INSERT INTO rates_to_come VALUES (1);
+        CREATE FUNCTION next_rate() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            INSERT INTO dashboard.change (tenant_id)
+            SELECT '*' FROM rates_to_come WHERE EXISTS (SELECT FROM gone WHERE tenant_id = '*');
+            DELETE FROM rates_to_come WHERE EXISTS (SELECT FROM gone WHERE tenant_id = '*');
+            RETURN NULL;
+        END $$;
+        CREATE TRIGGER next_rate AFTER DELETE ON dashboard.change REFERENCING OLD TABLE AS gone
+        FOR EACH STATEMENT EXECUTE FUNCTION next_rate();
+        DELETE FROM dashboard.change;
+    """)
+    db.execute("INSERT INTO dashboard.change (tenant_id) VALUES ('*')")
+    pending = "SELECT tenant_id FROM dashboard.change WHERE due_at IS NOT NULL"
+    assert eventually(lambda: db.execute(pending).fetchall(), lambda rows: len(rows) == 2) == [("a",), ("a",)]
+    eventually(lambda: "a" in queued())
+    assert "*" not in queued()
+
+
 def test_changes_without_number_of_who_is_left_out_keep_no_other_waiting(
     listener: subprocess.Popen[bytes], db: psycopg.Connection, valkey: redis.Redis, keys: Keys
 ) -> None:
