@@ -181,3 +181,15 @@ def test_a_payment_counts_where_it_leaves_less_to_a_refund_that_was_made_before_
     before = overview_of(source, engine)
     db.execute("UPDATE dashboard.payment SET status = 'failed' WHERE payment_id = %s", [payment])
     assert overview_of(source, engine).months != before.months
+
+
+def test_documents_that_a_change_for_everyone_names_are_looked_at_for_each(db: Db, engine: Engine) -> None:
+    filled(db, "cash")
+    source = Source(engine)
+    before = overview_of(source, engine)
+    # A trigger may not read it, so whose rows a statement has changed is not known, but which documents are.
+    db.execute("ALTER TABLE dashboard.allocation ADD COLUMN year integer GENERATED ALWAYS AS (2000 + 26) VIRTUAL")
+    db.execute("UPDATE dashboard.allocation SET amount = 400 WHERE source_id = 'p370'")
+    assert db.execute("SELECT tenant_id FROM dashboard.change").fetchall() == [("*",)]
+    changes.expand_everyone(db)
+    assert overview_of(source, engine).months != before.months

@@ -105,11 +105,15 @@ def expand_everyone(connection: psycopg.Connection, *, hot: Sequence[str] = (), 
     """
     connection.execute(
         """
-        WITH everyone AS (DELETE FROM dashboard.change WHERE tenant_id = %(everyone)s RETURNING oldest_day, named_documents)
-        INSERT INTO dashboard.change (tenant_id, oldest_day, named_documents, due_at)
+        WITH everyone AS (
+            DELETE FROM dashboard.change WHERE tenant_id = %(everyone)s
+            RETURNING oldest_day, document_ids, named_documents
+        )
+        INSERT INTO dashboard.change (tenant_id, oldest_day, document_ids, named_documents, due_at)
         SELECT
             tenant_id,
             (SELECT CASE WHEN count(*) = count(oldest_day) THEN min(oldest_day) END FROM everyone),
+            (SELECT array_agg(DISTINCT id) FROM everyone, unnest(document_ids) AS id),
             (SELECT CASE WHEN bool_and(coalesce(named_documents = '{}', false)) THEN '{}'::text[] END FROM everyone),
             CASE WHEN tenant_id <> ALL (%(hot)s) THEN dashboard.next_turn(tenant_id, %(delay_s)s) END
         FROM (
