@@ -119,7 +119,7 @@ def expand_everyone(connection: psycopg.Connection, *, hot: Sequence[str] = (), 
         FROM (
             SELECT tenant_id FROM dashboard.tenant UNION SELECT tenant_id FROM dashboard.daily_close
         ) AS known
-        WHERE EXISTS (SELECT FROM everyone)
+        WHERE tenant_id IS NOT NULL AND EXISTS (SELECT FROM everyone)
         """,
         {"everyone": EVERYONE, "hot": list(hot), "delay_s": delay_s},
     )
@@ -143,7 +143,7 @@ def roll_days(
     rows = connection.execute(
         """
         SELECT zones.timezone, local_day.local_date, clock_timestamp()
-        FROM (SELECT DISTINCT timezone FROM dashboard.tenant WHERE timezone IS NOT NULL) AS zones
+        FROM (SELECT DISTINCT coalesce(timezone, 'UTC') AS timezone FROM dashboard.tenant) AS zones
         LEFT JOIN dashboard.local_day USING (timezone)
         """
     ).fetchall()
@@ -175,7 +175,8 @@ def _roll(connection: psycopg.Connection, values: Mapping[str, object]) -> int:
             'infinity',
             '{}',
             dashboard.next_turn(tenant_id, CASE WHEN tenant_id = ANY (%(hot)s) THEN %(hot_delay_s)s ELSE %(delay_s)s END)
-        FROM dashboard.tenant JOIN moved USING (timezone)
+        FROM dashboard.tenant JOIN moved ON moved.timezone = coalesce(tenant.timezone, 'UTC')
+        WHERE tenant_id IS NOT NULL
         """,
         values,
     ).rowcount
