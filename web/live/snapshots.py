@@ -125,7 +125,10 @@ class Snapshots:
     def newest(self, tenant_id: str) -> Snapshot | Gone | None:
         """The snapshot as the store holds it now; None when it holds none. Raises StoreUnavailable."""
         self._looking.look(tenant_id)
-        return self._replica.newest(tenant_id)
+        found = self._replica.newest(tenant_id)
+        if found is None:
+            self._looking.look_again(tenant_id)
+        return found
 
     def held(self, tenant_id: str) -> Snapshot | None:
         """What this process has of it, for when the store cannot be asked."""
@@ -229,6 +232,7 @@ class Snapshots:
         return _since(held.missing_since, "snapshot_missing")
 
     def _mend(self, tenant_id: str, seen: Version | None) -> None:
+        self._looking.look_again(tenant_id)
         try:
             if seen is None:
                 self._remedies.ask(tenant_id)
