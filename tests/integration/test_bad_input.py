@@ -174,13 +174,6 @@ def test_a_trickling_head_is_cut(web: WebServer) -> None:
     assert answer.elapsed_s < 4 * PATIENCE
 
 
-@pytest.mark.parametrize("path", [RECALCULATE, "/api/dashboard/tickets/", "/api/dashboard/alerts/any/snooze/"])
-def test_a_body_that_does_not_come_is_not_waited_for(web: WebServer, path: str) -> None:
-    headers = (authorized(), "Content-Type: application/json", "Content-Length: 100")
-    answer = send(web, request(path, *headers, method="POST", body=b"{"))
-    assert (answer.status, json.loads(answer.body)["code"]) == (408, "body_too_slow")
-
-
 @pytest.mark.parametrize("body", [b'{"a":1,"a":1}', b'{"a":"\\ud800"}', b"{", b'{"a":NaN}'])
 @pytest.mark.parametrize("path", [RECALCULATE, "/api/dashboard/alerts/any/acknowledge/"])
 def test_json_is_strict_even_where_nothing_is_read_from_it(web: WebServer, path: str, body: bytes) -> None:

@@ -71,7 +71,7 @@ class Operation:
 
 # Any request: a foreign Host, a body where none is read, a server that stops.
 _ANY = (400, 413, 414, 500, 503)
-_API = (*_ANY, 401, 403, 408, 429)
+_API = (*_ANY, 401, 403, 429)
 _TOKEN = ("bearer", "cookie")
 
 

@@ -93,12 +93,6 @@ class BodyTooLarge(Refused):
     code = "body_too_large"
 
 
-class BodyTooSlow(Refused):
-    """The body is not there in time. Send it at once."""
-
-    code = "body_too_slow"
-
-
 class UriTooLong(Refused):
     """The address is longer than 4 kB."""
 
@@ -136,7 +130,6 @@ _STATUS: dict[type[DaybookError], HTTPStatus] = {
     UnknownView: HTTPStatus.FORBIDDEN,
     OriginForbidden: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
-    BodyTooSlow: HTTPStatus.REQUEST_TIMEOUT,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     UriTooLong: HTTPStatus.REQUEST_URI_TOO_LONG,
     TooMany: HTTPStatus.TOO_MANY_REQUESTS,

@@ -6,17 +6,14 @@ from collections.abc import Collection
 from typing import TypeVar
 from urllib.parse import unquote_plus
 
-import gevent
 import msgspec
 from flask import Request
 
 from shared import strict_json
-from web.http.problems import BadRequest, BodyTooLarge, BodyTooSlow, UriTooLong
+from web.http.problems import BadRequest, BodyTooLarge, UriTooLong
 
 MAX_URI_BYTES = 4096
 MAX_BODY_BYTES = 65_536
-# Who sends half of a body and no more would keep a connection of the process for good.
-BODY_WITHIN_S = 5.0
 _MAX_PARAMETERS = 20
 _BODYLESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 # Names under which clients put a token into an address, where it ends up in logs and histories.
@@ -39,29 +36,22 @@ def check_envelope(request: Request) -> None:
 
 
 def body(request: Request, kind: type[T], example: str) -> T:
-    """The body, one of `kind`; raises BadRequest with `example` for anything that is not strict JSON of that shape, and
-    BodyTooSlow."""
+    """The body, one of `kind`; raises BadRequest with `example` for anything that is not strict JSON of that shape."""
     try:
-        return msgspec.convert(strict_json.loads(_data(request)), kind)
+        return msgspec.convert(strict_json.loads(request.get_data()), kind)
     except (ValueError, RecursionError, msgspec.ValidationError) as error:
         raise BadRequest(f"The body must be {example}, each name once.", code="bad_body") from error
 
 
 def check_idle_body(request: Request) -> None:
-    """Where nothing is read from the body, JSON in it is still strict JSON; raises BadRequest, BodyTooSlow."""
-    if request.is_json and (data := _data(request)):
+    """Where nothing is read from the body, JSON in it is still strict JSON; raises BadRequest."""
+    if request.is_json and (data := request.get_data()):
         try:
             strict_json.loads(data)
         except (ValueError, RecursionError) as error:
             raise BadRequest(
                 "The body is not JSON, or gives a name twice; it may be empty.", code="bad_body"
             ) from error
-
-
-def _data(request: Request) -> bytes:
-    late = BodyTooSlow(f"The body did not arrive within {BODY_WITHIN_S:.0f} s.")
-    with gevent.Timeout(BODY_WITHIN_S, late):
-        return request.get_data()
 
 
 def query(request: Request, allowed: Collection[str] = ()) -> dict[str, str]:
