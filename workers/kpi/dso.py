@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from workers.facts import TenantFacts
+from workers.facts import CreditGroup, OpenInvoiceGroup, TenantFacts
 from workers.kpi.days import trailing
 from workers.kpi.money import ZERO
-from workers.kpi.totals import Total
+from workers.kpi.totals import Documents, Total
 
 BILLED_DAYS = 90
 
@@ -41,23 +41,29 @@ def dso(facts: TenantFacts) -> Dso:
 def _unpaid(facts: TenantFacts) -> Total:
     """Open invoices dated up to today, less what is unused of credit notes."""
     total = Total()
-    for group in facts.open_invoices:
-        if group.issued_documents:
-            total.add_balance(group.issued_base, ZERO, group.currency, group.issued_documents)
-    for credit in facts.credits:
-        if credit.kind == "credit_note":
-            base = None if credit.base is None else credit.base.copy_negate()
-            total.add_balance(base, ZERO, credit.lacks or credit.currency, credit.documents)
+    total.add_all(_issued(group) for group in facts.open_invoices if group.issued_documents)
+    total.add_all(_unused(group) for group in facts.credits if group.kind == "credit_note")
     return total
+
+
+def _issued(group: OpenInvoiceGroup) -> Documents:
+    base = group.issued_base
+    return (
+        (group.currency, ZERO, group.issued_documents, 0) if base is None else (None, base, group.issued_documents, 0)
+    )
+
+
+def _unused(group: CreditGroup) -> Documents:
+    if group.base is None:
+        return group.lacks or group.currency, ZERO, group.documents, 0
+    return None, group.base.copy_negate(), group.documents, 0
 
 
 def _billed(facts: TenantFacts) -> Total:
     """Invoices less credit notes of the trailing 90 days, tax included."""
-    first, today = trailing(facts.clock.today, BILLED_DAYS).first, facts.clock.today
+    period = trailing(facts.clock.today, BILLED_DAYS)
     total = Total()
-    for group in facts.invoices:
-        if first <= group.day <= today:
-            total.add(group.gross, group.documents, no_rate=group.no_rate)
+    total.add_all((group.no_rate, group.gross, group.documents, 0) for group in facts.invoices if group.day in period)
     return total
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -13,7 +13,7 @@ from workers.facts import Recurring, TenantFacts
 from workers.kpi.days import Period, yesterday
 from workers.kpi.money import ZERO, finite, money, rounded, rounded_or_none
 from workers.kpi.occurrences import occurrences
-from workers.kpi.totals import Total, summed
+from workers.kpi.totals import Entry, Total, Totals, summed, worth
 
 FORECAST_DAYS = 30
 
@@ -25,15 +25,16 @@ class Forecast:
     opening: what the accounts held at the end of yesterday, and the documents of the way there; None = not known.
     """
 
-    inflow: dict[date, Total]
-    outflow: dict[date, Total]
+    days: Sequence[date]
+    inflow: Totals[date] = field(default_factory=Totals)
+    outflow: Totals[date] = field(default_factory=Totals)
     credits: Total = field(default_factory=Total)
     opening: Total | None = None
 
     def left_out(self) -> tuple[Unconverted, ...]:
         """What has no rate: money in as it is, money out with a minus."""
-        outgoing = [total for total in (*self.outflow.values(), self.credits) if total.lacking]
-        incoming = [total for total in (*self.inflow.values(), self.opening) if total and total.lacking]
+        incoming = [*self.inflow.lacking.values(), *([self.opening] if self.opening else [])]
+        outgoing = [*self.outflow.lacking.values(), self.credits]
         return summed([*incoming, *(total.negative() for total in outgoing)]).left_out.listed()
 
 
@@ -44,17 +45,16 @@ def forecast_period(today: date) -> Period:
 
 def forecast(facts: TenantFacts) -> Forecast:
     """What is expected. Raises ValueError for an amount that is no number."""
-    days = forecast_period(facts.clock.today).days()
-    expected = Forecast(
-        inflow={day: Total() for day in days}, outflow={day: Total() for day in days}, opening=_opening(facts)
-    )
+    expected = Forecast(days=forecast_period(facts.clock.today).days(), opening=_opening(facts))
     for group in facts.incoming:
-        expected.inflow[group.day].add(group.amount, group.documents, no_rate=group.no_rate, again=group.again)
-    _add_payables(facts, expected)
+        if group.no_rate is not None:
+            missing = expected.inflow.lacking_of(group.day)
+            missing.add(group.amount, group.documents, no_rate=group.no_rate, again=group.again)
+    expected.inflow.add((g.day, None, g.amount, g.documents, 0) for g in facts.incoming if g.no_rate is None)
+    expected.outflow.add(_payables(facts, expected.credits))
     for template in facts.recurring:
         side = expected.inflow if template.kind == "invoice" else expected.outflow
-        for day in expected_days(template, facts.clock.today):
-            side[day].add_balance(template.base, template.amount, template.currency, 1)
+        side.add((day, *worth(template), 1, 0) for day in expected_days(template, facts.clock.today))
     return expected
 
 
@@ -85,14 +85,17 @@ def expected_days(template: Recurring, today: date) -> Iterator[date]:
     yield from (day + delay for day in coming if day + delay in period)
 
 
-def _add_payables(facts: TenantFacts, expected: Forecast) -> None:
-    """What is owed to vendors, less their credits: the earliest day first, and never below 0."""
+def _payables(facts: TenantFacts, without_rate: Total) -> Iterator[Entry[date]]:
+    """What is owed to vendors, less their credits: the earliest day first, and never below 0.
+
+    without_rate: where credits that have none are added.
+    """
     credits: dict[str, Decimal] = {}
     for group in facts.payables:
         if group.day is not None or group.vendor is None:
             continue
         if group.no_rate is not None:
-            expected.credits.add(group.amount, group.documents, no_rate=group.no_rate)
+            without_rate.add(group.amount, group.documents, no_rate=group.no_rate)
         else:
             credits[group.vendor] = credits.get(group.vendor, ZERO) - finite(group.amount)
     owed = [(group.day, group) for group in facts.payables if group.day is not None]
@@ -102,7 +105,7 @@ def _add_payables(facts: TenantFacts, expected: Forecast) -> None:
             lessened = min(credits.get(group.vendor, ZERO), amount)
             credits[group.vendor] = credits.get(group.vendor, ZERO) - lessened
             amount -= lessened
-        expected.outflow[day].add(amount, group.documents, no_rate=group.no_rate)
+        yield day, group.no_rate, amount, group.documents, 0
 
 
 def _opening(facts: TenantFacts) -> Total | None:
@@ -111,8 +114,7 @@ def _opening(facts: TenantFacts) -> Total | None:
     if tenant.cash_balance is None or tenant.cash_balance_on is None:
         return None
     flow = Total()
-    for group in facts.cash_since:
-        flow.add(group.amount, group.documents, no_rate=group.no_rate)
+    flow.add_all((group.no_rate, group.amount, group.documents, 0) for group in facts.cash_since)
     carried = flow.negative() if tenant.cash_balance_on >= facts.clock.today else flow
     carried.amount += finite(tenant.cash_balance)
     return carried
@@ -120,13 +122,17 @@ def _opening(facts: TenantFacts) -> Total | None:
 
 def _with_running_sum(expected: Forecast, currency: str) -> Iterator[ForecastDay]:
     places = exponent(currency)
+    inflow, outflow = expected.inflow, expected.outflow
     cumulative = expected.opening.amount if expected.opening else ZERO
-    for day, money_in in expected.inflow.items():
-        money_out = expected.outflow[day]
-        cumulative += money_in.amount - money_out.amount
+    shown = rounded(cumulative, places)
+    for day in expected.days:
+        moved = inflow.amounts.get(day, ZERO) - outflow.amounts.get(day, ZERO)
+        if moved:
+            cumulative += moved
+            shown = rounded(cumulative, places)
         yield ForecastDay(
             date=day,
-            inflow=rounded_or_none(money_in.value, places),
-            outflow=rounded_or_none(money_out.value, places),
-            cumulative=rounded(cumulative, places),
+            inflow=rounded_or_none(inflow.value(day), places),
+            outflow=rounded_or_none(outflow.value(day), places),
+            cumulative=shown,
         )

@@ -36,7 +36,7 @@ class Daily(Protocol):
 
     def value(self, day: date) -> Decimal | None: ...
 
-    def values(self, days: Sequence[date]) -> list[Decimal | None]: ...
+    def values(self, period: Period) -> Sequence[Decimal | None]: ...
 
     def on(self, day: date) -> Total: ...
 
@@ -53,7 +53,7 @@ def flow_metric(facts: TenantFacts, name: str, daily: Daily, day_share: Decimal)
     day_before = yesterday(clock.today)
     value = rounded_or_none(daily.value(clock.today), places)
     previous = rounded_or_none(daily.value(day_before), places)
-    usual = daily.values(complete(clock.today, TYPICAL_DAYS).days())
+    usual = daily.values(complete(clock.today, TYPICAL_DAYS))
     trend = direction(value, previous, floor=flow_floor(usual, minor_unit(facts.tenant.base_currency)))
     counted, before = daily.on(clock.today), daily.on(day_before)
     held_back = trend == "down" and day_share < DOWN_IS_SAID_FROM

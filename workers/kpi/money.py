@@ -68,6 +68,16 @@ def rounded_or_none(amount: Decimal | None, places: int) -> Decimal | None:
     return rounded(amount, places) if amount else None if amount is None else _ZEROS[places]
 
 
+def quotient(amount: Decimal, places: int) -> Decimal:
+    """As rounded, of what a division left: hardly ever exact, so that it is trimmed at once."""
+    return trim(amount).quantize(_STEPS[places], None, EXACT) or _ZEROS[places]
+
+
+def quotient_or_none(amount: Decimal | None, places: int) -> Decimal | None:
+    """The same, where "cannot be computed" stays what it is."""
+    return None if amount is None else quotient(amount, places)
+
+
 def all_rounded(amounts: Iterable[Decimal | None], places: int) -> list[Decimal | None]:
     """The same of many: a dashboard has hundreds of amounts, nearly all of them exact already."""
     step, zero = _STEPS[places], _ZEROS[places]

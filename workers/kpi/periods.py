@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
@@ -14,11 +14,11 @@ from workers.facts import KeptPast, TenantFacts
 from workers.kpi.days import Period
 from workers.kpi.money import all_rounded
 from workers.kpi.profit import difference
-from workers.kpi.running import Adding, Running
+from workers.kpi.running import Adding, Running, continued
 from workers.kpi.sums import Sums
 from workers.kpi.totals import Total, summed
 from workers.kpi.trend import change_percent
-from workers.kpi.windows import Calendar, Span, calendar, first_live_day
+from workers.kpi.windows import Calendar, Span, calendar
 
 Value = Decimal | None
 
@@ -36,13 +36,15 @@ class Numbers(NamedTuple):
 
 NUMBERS = Numbers._fields
 _Lacking = Mapping[str, Total]
-_Asked = tuple[Calendar, int, bool]
-_added_up: WeakKeyDictionary[KeptPast, tuple[_Asked, tuple[Adding, ...]]] = WeakKeyDictionary()
+_Asked = tuple[Calendar, int, bool, bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodSums:
-    """The four flows that every number of a period is made of. money_out is positive. are_plain: as each of them says."""
+    """The four flows that every number of a period is made of. money_out is positive. are_plain: as each of them says.
+
+    finished: the numbers of windows in which nothing changes any more; closed: months of that kind, the newest first.
+    """
 
     revenue: Running
     expenses: Running
@@ -50,6 +52,8 @@ class PeriodSums:
     money_out: Running
     places: int
     are_plain: bool
+    finished: Mapping[Span, Numbers] = field(default_factory=dict)
+    closed: tuple[Month, ...] = ()
 
     @property
     def flows(self) -> tuple[Running, ...]:
@@ -57,6 +61,8 @@ class PeriodSums:
 
     def numbers(self, span: Span) -> Numbers:
         """What the span came to."""
+        if span in self.finished:
+            return self.finished[span]
         if self.are_plain:
             return self._plain_numbers(span)
         revenue, expenses = self.revenue.value(span), self.expenses.value(span)
@@ -90,46 +96,50 @@ class PeriodSums:
         return {name: summed(totals) for name, totals in found.items() if totals}
 
 
+_pasts: WeakKeyDictionary[KeptPast, tuple[_Asked, PeriodSums]] = WeakKeyDictionary()
+
+
 def period_sums(facts: TenantFacts, sums: Sums) -> PeriodSums:
     """The flows of all periods. Raises ValueError for an amount that is no number."""
-    today, on_cash = facts.clock.today, facts.tenant.basis == "cash"
-    windows = calendar(today, facts.tenant.fiscal_year_start_month)
-    places = exponent(facts.tenant.base_currency)
-    revenue, expenses, money_in, money_out = (
-        flow.copy() for flow in _past(facts.kept, windows, places, on_cash=on_cash)
-    )
-    live = first_live_day(today)
-    revenue.add_days(sums.revenue, live, today)
-    expenses.add_days(sums.expenses, live, today)
-    money_in.add_days(sums.cash.money_in, live, today)
-    money_out.add_days(sums.cash.money_out, live, today, negative=True)
-    flows = (
-        revenue.running(known=sums.revenue.known),
-        expenses.running(known=sums.expenses.known),
-        money_in.running(known=True),
-        money_out.running(known=True),
-    )
+    windows = calendar(facts.clock.today, facts.tenant.fiscal_year_start_month)
+    past = _past(facts, windows, known=sums.revenue.known)
+    places, cash = past.places, sums.cash
+    live = (sums.revenue, sums.expenses, cash.money_in, cash.money_out)
+    counted = any(flow.by_day.lacking for flow in live) or any(flow.lacking for flow in past.flows)
+    flows = [
+        continued(kept, flow, windows, places, counted=counted, negative=flow is cash.money_out)
+        for kept, flow in zip(past.flows, live, strict=True)
+    ]
+    return _period_sums(flows, places, past.finished, past.closed)
+
+
+def _period_sums(
+    flows: Sequence[Running], places: int, finished: Mapping[Span, Numbers] = {}, closed: tuple[Month, ...] = ()
+) -> PeriodSums:
+    revenue, expenses, money_in, money_out = flows
     return PeriodSums(
-        revenue=flows[0],
-        expenses=flows[1],
-        money_in=flows[2],
-        money_out=flows[3],
+        revenue=revenue,
+        expenses=expenses,
+        money_in=money_in,
+        money_out=money_out,
         places=places,
         are_plain=all(flow.is_plain for flow in flows),
+        finished=finished,
+        closed=closed,
     )
 
 
-def _past(kept: KeptPast, windows: Calendar, places: int, *, on_cash: bool) -> tuple[Adding, ...]:
-    """The kept days added up: the same for each computation of a day, as long as nobody has made them anew."""
-    asked = (windows, places, on_cash)
-    known = _added_up.get(kept)
-    if known is None or known[0] != asked:
-        known = _added_up[kept] = (asked, _add_up(kept, windows, places, on_cash=on_cash))
-    return known[1]
+def _past(facts: TenantFacts, windows: Calendar, *, known: bool) -> PeriodSums:
+    """The kept days alone: the same for each computation of a day, as long as nobody has made them anew."""
+    asked = (windows, exponent(facts.tenant.base_currency), facts.tenant.basis == "cash", known)
+    remembered = _pasts.get(facts.kept)
+    if remembered is None or remembered[0] != asked:
+        remembered = _pasts[facts.kept] = (asked, _finished(_kept(facts.kept, *asked), windows))
+    return remembered[1]
 
 
-def _add_up(kept: KeptPast, windows: Calendar, places: int, *, on_cash: bool) -> tuple[Adding, ...]:
-    revenue, expenses, money_in, money_out = flows = tuple(Adding(windows, places) for _ in range(4))
+def _kept(kept: KeptPast, windows: Calendar, places: int, on_cash: bool, known: bool) -> PeriodSums:
+    revenue, expenses, money_in, money_out = flows = [Adding(windows, places) for _ in range(4)]
     for past in kept.totals:
         place, no_rate = windows.place(past.first), past.no_rate
         if place < 0:
@@ -138,7 +148,19 @@ def _add_up(kept: KeptPast, windows: Calendar, places: int, *, on_cash: bool) ->
         expenses.add(place, past.expenses, past.expenses_documents, no_rate)
         money_in.add(place, past.money_in, past.money_in_documents, no_rate)
         money_out.add(place, past.money_out, past.money_out_documents, no_rate)
-    return flows
+    return _period_sums([flow.running(known=known or flow is not revenue) for flow in flows], places)
+
+
+def _finished(past: PeriodSums, windows: Calendar) -> PeriodSums:
+    """With all that follows from the kept days alone."""
+    spans = [
+        span for _, (_, now), (_, before) in windows.named for span in (now, before) if span[1] <= windows.first_live
+    ]
+    return replace(
+        past,
+        finished={span: past.numbers(span) for span in spans},
+        closed=tuple(_month(name, past.numbers(span)) for name, (_, span) in windows.months[windows.live_months :]),
+    )
 
 
 def periods(facts: TenantFacts, sums: PeriodSums) -> tuple[NamedPeriod, ...]:
@@ -151,24 +173,26 @@ def periods(facts: TenantFacts, sums: PeriodSums) -> tuple[NamedPeriod, ...]:
 
 def month_list(facts: TenantFacts, sums: PeriodSums) -> tuple[Month, ...]:
     """This month to date and the 23 before it, the newest first."""
-    found = []
-    for name, (_, span) in calendar(facts.clock.today, facts.tenant.fiscal_year_start_month).months:
-        revenue, expenses, profit, money_in, money_out, _ = sums.numbers(span)
-        found.append(
-            Month(
-                month=name,
-                revenue=revenue,
-                expenses=expenses,
-                profit=profit,
-                money_in=money_in,
-                money_out=money_out,
-            )
-        )
-    return tuple(found)
+    windows = calendar(facts.clock.today, facts.tenant.fiscal_year_start_month)
+    live = windows.months[: windows.live_months]
+    return (*[_month(name, sums.numbers(span)) for name, (_, span) in live], *sums.closed)
+
+
+def _month(name: str, numbers: Numbers) -> Month:
+    return Month(
+        month=name,
+        revenue=numbers.revenue,
+        expenses=numbers.expenses,
+        profit=numbers.profit,
+        money_in=numbers.money_in,
+        money_out=numbers.money_out,
+    )
 
 
 def months_left_out(facts: TenantFacts, sums: PeriodSums) -> tuple[Unconverted, ...]:
     """Of the four numbers of all months together, each as it counts: a document in two of them is in here twice."""
+    if sums.are_plain:
+        return ()
     listed = calendar(facts.clock.today, facts.tenant.fiscal_year_start_month).months
     (_, (_, (_, end))), (_, (_, (begin, _))) = listed[0], listed[-1]
     return summed(total for flow in sums.flows for total in flow.lacks((begin, end))).left_out.listed()
@@ -203,7 +227,14 @@ def _named(name: str, now: tuple[Period, Span], before: tuple[Period, Span], sum
             cash_flow=previous.cash_flow,
             unconverted=_listed(lacked),
         ),
-        change_percent=ChangePercent(**dict(zip(NUMBERS, percent, strict=True))),
+        change_percent=ChangePercent(
+            revenue=percent[0],
+            expenses=percent[1],
+            profit=percent[2],
+            money_in=percent[3],
+            money_out=percent[4],
+            cash_flow=percent[5],
+        ),
         unconverted=_listed(lacking),
     )
 

@@ -27,9 +27,10 @@ class Profit:
         """The day's profit; None as soon as one side is."""
         return difference(self.revenue.value(day), self.expenses.value(day))
 
-    def values(self, days: Sequence[date]) -> list[Decimal | None]:
-        """The profit of each of these days, in their order."""
-        return [difference(*sides) for sides in zip(self.revenue.values(days), self.expenses.values(days), strict=True)]
+    def values(self, period: Period) -> Sequence[Decimal | None]:
+        """The profit of each day of the period, in their order."""
+        sides = zip(self.revenue.values(period), self.expenses.values(period), strict=True)
+        return [difference(earned, spent) for earned, spent in sides]
 
     def on(self, day: date) -> Total:
         """The documents of both sides, and what the day's profit misses: revenue as it is, expenses with a minus.

@@ -32,13 +32,14 @@ def quotes(facts: TenantFacts) -> Quotes:
     counts = {(current, outcome): 0 for current in (True, False) for outcome in ("won", "lost")}
     decided, still_open = Total(), Total()
     for group in facts.quotes:
-        if group.outcome == "open":
-            still_open.add(group.amount, group.documents, no_rate=group.no_rate)
-            continue
-        in_current = group.window != "previous"
-        counts[in_current, group.outcome] += group.documents
-        if in_current:
-            decided.add(group.amount, group.documents, no_rate=group.no_rate, anomalies=group.anomalies)
+        if group.outcome != "open":
+            counts[group.window != "previous", group.outcome] += group.documents
+    still_open.add_all((g.no_rate, g.amount, g.documents, 0) for g in facts.quotes if g.outcome == "open")
+    decided.add_all(
+        (g.no_rate, g.amount, g.documents, g.anomalies)
+        for g in facts.quotes
+        if g.outcome != "open" and g.window != "previous"
+    )
     return Quotes(
         won=counts[True, "won"],
         lost=counts[True, "lost"],

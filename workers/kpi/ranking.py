@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
 from workers.kpi.money import ZERO
-from workers.kpi.totals import Total
+from workers.kpi.totals import Totals
 
 TOP = 10
 
 
 class Row(NamedTuple):
-    """A part, and its share 0..1 of all positive parts (None where it has none)."""
+    """A part: its sum (None where nothing converts), and its share 0..1 of all positive parts (None where it has none)."""
 
     name: str | None
-    total: Total
+    value: Decimal | None
     share: Decimal | None
+    documents: int
 
 
-def ranked(parts: Mapping[str | None, Total]) -> list[Row]:
+def ranked(parts: Totals[str | None]) -> list[Row]:
     """The ten largest parts, largest first, those without a known amount last; ties by name, without name last.
 
     A share is of the positive parts' sum; the others have none, and nobody has one while a document lacks a rate.
     """
-    positive = sum((part.amount for part in parts.values() if part.amount > 0), ZERO)
-    has_shares = not any(part.lacking for part in parts.values())
+    values = parts.values()
+    # Sorting keeps the order of equals: what decides last comes first.
+    names = sorted(values, key=lambda name: (name is None, name))
+    names.sort(key=lambda name: values[name] or ZERO, reverse=True)
+    names.sort(key=lambda name: values[name] is None)
+    positive = sum([amount for amount in parts.amounts.values() if amount > 0], ZERO)
     return [
-        Row(name, part, part.amount / positive if has_shares and part.amount > 0 else None)
-        for name, part in sorted(parts.items(), key=_place)[:TOP]
+        Row(name, value, value / positive if value and value > 0 and not parts.lacking else None, parts.count(name))
+        for name in names[:TOP]
+        for value in (values[name],)
     ]
-
-
-def _place(item: tuple[str | None, Total]) -> tuple[bool, Decimal, bool, str]:
-    name, part = item
-    return part.value is None, -(part.value or ZERO), name is None, name or ""

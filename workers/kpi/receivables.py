@@ -11,44 +11,41 @@ from workers.facts import Close, OpenInvoiceGroup, RebuiltClose, TenantFacts
 from workers.kpi.days import yesterday
 from workers.kpi.metrics import count_metric
 from workers.kpi.money import ZERO
-from workers.kpi.totals import Total, summed
+from workers.kpi.totals import Total, Totals, summed, worth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receivables:
     """Open invoices now, in base units.
 
-    open: everything outstanding; overdue: past the due date, which are the four later buckets. by_currency: what is open in
-    its own currency. largest_overdue: the group that holds the single overdue invoice with the largest balance in base
-    units; None when there is none.
+    open: everything outstanding; pending: not yet due, or without a due date; overdue: past it, which are the four later
+    buckets. by_currency: what is open in its own currency. largest_overdue: the group that holds the single overdue invoice
+    with the largest balance in base units; None when there is none.
     """
 
-    buckets: Mapping[Bucket, Total]
+    buckets: Totals[Bucket]
+    pending: Total
     open: Total
     overdue: Total
     by_currency: Mapping[str, Decimal]
     largest_overdue: OpenInvoiceGroup | None
 
-    @property
-    def pending(self) -> Total:
-        """Open and not yet due, or without a due date."""
-        return self.buckets["current"]
-
 
 def receivables(facts: TenantFacts) -> Receivables:
     """The open invoices added up. Raises ValueError for an amount that is no number."""
-    buckets = {bucket: Total() for bucket in BUCKETS}
+    buckets: Totals[Bucket] = Totals()
+    buckets.add((group.bucket, *worth(group), group.documents, group.anomalies) for group in facts.open_invoices)
     by_currency: dict[str, Decimal] = {}
     for group in facts.open_invoices:
-        buckets[group.bucket].add_balance(group.base, group.amount, group.currency, group.documents, group.anomalies)
         by_currency[group.currency] = by_currency.get(group.currency, ZERO) + group.amount
-    overdue = [group for group in facts.open_invoices if group.bucket != "current" and group.largest is not None]
+    late = [group for group in facts.open_invoices if group.bucket != "current" and group.largest is not None]
     return Receivables(
         buckets=buckets,
-        open=summed(buckets.values()),
-        overdue=summed(buckets[bucket] for bucket in BUCKETS if bucket != "current"),
+        pending=buckets.total("current"),
+        open=buckets.whole(),
+        overdue=summed(buckets.total(bucket) for bucket in BUCKETS if bucket != "current"),
         by_currency=by_currency,
-        largest_overdue=max(overdue, key=_largest, default=None),
+        largest_overdue=max(late, key=_largest, default=None),
     )
 
 

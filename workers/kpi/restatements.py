@@ -71,9 +71,9 @@ def is_kept(facts: TenantFacts, shown: ShownMonths) -> bool:
     )
 
 
-def restatements(facts: TenantFacts, months: Sequence[Month]) -> tuple[Restatement, ...]:
+def restatements(facts: TenantFacts, shown: ShownMonths) -> tuple[Restatement, ...]:
     """Every number of a closed month that changed today, the newest month first."""
-    before = _before(facts) or {}
+    before = shown.before
     return tuple(
         Restatement(
             month=month,
@@ -82,8 +82,9 @@ def restatements(facts: TenantFacts, months: Sequence[Month]) -> tuple[Restateme
             after=now,
             documents=facts.touched.get((month, number), ()),
         )
-        for month, numbers in _closed(months).items()
-        for number, then, now in zip(NUMBERS, before.get(month, numbers), numbers, strict=True)
+        for month, numbers in shown.months.items()
+        if before.get(month, numbers) != numbers
+        for number, then, now in zip(NUMBERS, before[month], numbers, strict=True)
         if then != now
     )
 
