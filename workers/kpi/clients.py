@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from shared.currency import exponent
 from shared.snapshot import ACTIVITY, Metric, TopClient
 from workers.facts import TenantFacts
 from workers.kpi.days import trailing
 from workers.kpi.metrics import count_metric
-from workers.kpi.money import RATIO_PLACES, money_or_none, quotient_or_none
 from workers.kpi.ranking import ranked
 from workers.kpi.totals import Total, Totals
 
@@ -24,19 +24,28 @@ def activity_metric(facts: TenantFacts) -> Metric:
 def _documents(facts: TenantFacts) -> Total:
     """What makes clients active: invoices, payments and won quotes of the window, with a client or without."""
     period = trailing(facts.clock.today, ACTIVE_DAYS)
+    first, last = period.first, period.last
     total = Total()
     total.add_all(
-        (g.no_rate, g.gross, g.documents, g.anomalies)
-        for g in facts.invoices
-        if g.kind == "invoice" and g.day in period
+        [
+            (g.no_rate, g.gross, g.documents, g.anomalies)
+            for g in facts.invoices
+            if g.kind == "invoice" and first <= g.day <= last
+        ]
     )
     total.add_all(
-        (g.no_rate, g.amount, g.documents, 0) for g in facts.payments if g.kind == "payment" and g.day in period
+        [
+            (g.no_rate, g.amount, g.documents, 0)
+            for g in facts.payments
+            if g.kind == "payment" and first <= g.day <= last
+        ]
     )
     total.add_all(
-        (g.no_rate, g.amount, g.documents, g.anomalies)
-        for g in facts.quotes
-        if g.outcome == "won" and g.window == "recent"
+        [
+            (g.no_rate, g.amount, g.documents, g.anomalies)
+            for g in facts.quotes
+            if g.outcome == "won" and g.window == "recent"
+        ]
     )
     return total
 
@@ -44,7 +53,7 @@ def _documents(facts: TenantFacts) -> Total:
 def by_client(facts: TenantFacts) -> Totals[str | None]:
     """Revenue (accrual) of the trailing 90 days from each client; invoices without client stand together as None."""
     totals: Totals[str | None] = Totals()
-    totals.add((group.client_id, group.no_rate, group.net, group.documents, 0) for group in facts.clients)
+    totals.add([(group.client_id, group.no_rate, group.net, group.documents, 0) for group in facts.clients])
     return totals
 
 
@@ -52,12 +61,8 @@ def top_clients(facts: TenantFacts, earned: Totals[str | None]) -> tuple[TopClie
     """The ten clients with the highest revenue."""
     names = {group.client_id: group.name for group in facts.clients}
     return tuple(
-        TopClient(
-            client_id=row.name,
-            name=names[row.name],
-            revenue=money_or_none(row.value, facts.tenant.base_currency),
-            share=quotient_or_none(row.share, RATIO_PLACES),
-            documents=row.documents,
-        )
-        for row in ranked(earned)
+        [
+            TopClient(client_id=client, name=names[client], revenue=revenue, share=share, documents=documents)
+            for client, revenue, share, documents in ranked(earned, exponent(facts.tenant.base_currency))
+        ]
     )

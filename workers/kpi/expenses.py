@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from shared.currency import exponent
 from shared.snapshot import ExpenseCategory
 from workers.facts import ExpenseGroup, TenantFacts
 from workers.kpi.days import trailing
 from workers.kpi.flows import Flow, collect
-from workers.kpi.money import RATIO_PLACES, money_or_none, quotient_or_none
 from workers.kpi.ranking import ranked
 from workers.kpi.totals import Totals
 
@@ -35,11 +35,8 @@ def by_category(facts: TenantFacts) -> Totals[str | None]:
 def expense_categories(spent: Totals[str | None], currency: str) -> tuple[ExpenseCategory, ...]:
     """The ten categories with the highest expenses."""
     return tuple(
-        ExpenseCategory(
-            category=row.name,
-            amount=money_or_none(row.value, currency),
-            share=quotient_or_none(row.share, RATIO_PLACES),
-            documents=row.documents,
-        )
-        for row in ranked(spent)
+        [
+            ExpenseCategory(category=category, amount=amount, share=share, documents=documents)
+            for category, amount, share, documents in ranked(spent, exponent(currency))
+        ]
     )

@@ -7,10 +7,11 @@ two sums.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from itertools import accumulate
+from itertools import accumulate, repeat
+
+import msgspec
 
 from workers.kpi.days import Period
 from workers.kpi.money import ZERO
@@ -18,8 +19,7 @@ from workers.kpi.totals import Entry, Total, Totals
 from workers.kpi.windows import live_days
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(msgspec.Struct, frozen=True):
     """Totals by local day, of `days` in their order.
 
     amounts: what converts of each of them. sums: place n holds what the days before the n-th came to. known: False where no
@@ -37,6 +37,10 @@ class Flow:
         total = self.by_day.total(day)
         total.known = self.known
         return total
+
+    def lacks_rates(self, day: date) -> bool:
+        """Whether a document of that day has no rate."""
+        return day in self.by_day.lacking
 
     def value(self, day: date) -> Decimal | None:
         """The day's amount; 0 on a quiet day, None when nothing of that day could be converted."""
@@ -85,5 +89,5 @@ def collect(entries: Iterable[Entry[date]], today: date) -> Flow:
 def flow(by_day: Totals[date], today: date, *, known: bool = True) -> Flow:
     """The flow of these totals, up to today."""
     days = live_days(today)
-    amounts = [by_day.amounts.get(day, ZERO) for day in days]
+    amounts = list(map(by_day.amounts.get, days, repeat(ZERO)))
     return Flow(by_day, days, amounts, tuple(accumulate(amounts, initial=ZERO)), known)

@@ -97,7 +97,7 @@ def _receivables(facts: TenantFacts, sums: Sums, credit: Total) -> ReceivablesOv
             CurrencyAmount(currency=currency, amount=money(amount, currency))
             for currency, amount in sorted(now.by_currency.items())
         ),
-        debtors=debtors(facts),
+        debtors=debtors(facts, now.balances),
         unconverted=now.open.left_out.listed(),
     )
 

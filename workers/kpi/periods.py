@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import NamedTuple
 from weakref import WeakKeyDictionary
+
+import msgspec
 
 from shared.currency import exponent
 from shared.snapshot import ChangePercent, Month, NamedPeriod, PeriodNumbers, Unconverted
@@ -21,29 +21,18 @@ from workers.kpi.trend import change_percent
 from workers.kpi.windows import Calendar, Span, calendar
 
 Value = Decimal | None
+Numbers = Sequence[Value]
+"""Those of NUMBERS, of one period, rounded; None = documents there, none convertible, or not known."""
 
-
-class Numbers(NamedTuple):
-    """The six numbers of a period, rounded; None = documents there, none convertible, or not known."""
-
-    revenue: Value
-    expenses: Value
-    profit: Value
-    money_in: Value
-    money_out: Value
-    cash_flow: Value
-
-
-NUMBERS = Numbers._fields
+NUMBERS = ("revenue", "expenses", "profit", "money_in", "money_out", "cash_flow")
 _Lacking = Mapping[str, Total]
 _Asked = tuple[Calendar, int, bool, bool]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PeriodSums:
+class PeriodSums(msgspec.Struct, frozen=True, kw_only=True):
     """The four flows that every number of a period is made of. money_out is positive. are_plain: as each of them says.
 
-    finished: the numbers of windows in which nothing changes any more; closed: months of that kind, the newest first.
+    finished: what followed from the kept days alone: nothing changes there any more.
     """
 
     revenue: Running
@@ -52,8 +41,7 @@ class PeriodSums:
     money_out: Running
     places: int
     are_plain: bool
-    finished: Mapping[Span, Numbers] = field(default_factory=dict)
-    closed: tuple[Month, ...] = ()
+    finished: Finished
 
     @property
     def flows(self) -> tuple[Running, ...]:
@@ -61,8 +49,8 @@ class PeriodSums:
 
     def numbers(self, span: Span) -> Numbers:
         """What the span came to."""
-        if span in self.finished:
-            return self.finished[span]
+        if span in self.finished.numbers:
+            return self.finished.numbers[span]
         if self.are_plain:
             return self._plain_numbers(span)
         revenue, expenses = self.revenue.value(span), self.expenses.value(span)
@@ -72,13 +60,13 @@ class PeriodSums:
             # One side alone is something, as on any day.
             cash_flow = self.money_in.amount(span) - self.money_out.amount(span)
         found = (revenue, expenses, difference(revenue, expenses), money_in, money_out, cash_flow)
-        return Numbers._make(all_rounded(found, self.places))
+        return all_rounded(found, self.places)
 
     def _plain_numbers(self, span: Span) -> Numbers:
         """The same where nothing is left out and nothing has to be rounded: a dashboard has nearly fifty periods."""
-        revenue, expenses = self.revenue.amount(span), self.expenses.amount(span)
-        money_in, money_out = self.money_in.amount(span), self.money_out.amount(span)
-        return Numbers(revenue, expenses, revenue - expenses, money_in, money_out, money_in - money_out)
+        begin, end = span
+        revenue, expenses, money_in, money_out = [flow.amounts[end] - flow.amounts[begin] for flow in self.flows]
+        return revenue, expenses, revenue - expenses, money_in, money_out, money_in - money_out
 
     def lacking(self, span: Span) -> _Lacking:
         """What each number leaves out of the span, by number; those that leave out nothing are missing."""
@@ -96,6 +84,16 @@ class PeriodSums:
         return {name: summed(totals) for name, totals in found.items() if totals}
 
 
+class Finished(msgspec.Struct, frozen=True, kw_only=True):
+    """What follows from the kept days alone. numbers: of windows by their spans; before: the same as periods that others are
+    compared with; months: the newest first."""
+
+    numbers: Mapping[Span, Numbers] = {}
+    before: Mapping[Span, PeriodNumbers] = {}
+    months: tuple[Month, ...] = ()
+
+
+NOTHING_FINISHED = Finished()
 _pasts: WeakKeyDictionary[KeptPast, tuple[_Asked, PeriodSums]] = WeakKeyDictionary()
 
 
@@ -110,12 +108,10 @@ def period_sums(facts: TenantFacts, sums: Sums) -> PeriodSums:
         continued(kept, flow, windows, places, counted=counted, negative=flow is cash.money_out)
         for kept, flow in zip(past.flows, live, strict=True)
     ]
-    return _period_sums(flows, places, past.finished, past.closed)
+    return _period_sums(flows, places, past.finished)
 
 
-def _period_sums(
-    flows: Sequence[Running], places: int, finished: Mapping[Span, Numbers] = {}, closed: tuple[Month, ...] = ()
-) -> PeriodSums:
+def _period_sums(flows: Sequence[Running], places: int, finished: Finished = NOTHING_FINISHED) -> PeriodSums:
     revenue, expenses, money_in, money_out = flows
     return PeriodSums(
         revenue=revenue,
@@ -125,7 +121,6 @@ def _period_sums(
         places=places,
         are_plain=all(flow.is_plain for flow in flows),
         finished=finished,
-        closed=closed,
     )
 
 
@@ -153,14 +148,16 @@ def _kept(kept: KeptPast, windows: Calendar, places: int, on_cash: bool, known: 
 
 def _finished(past: PeriodSums, windows: Calendar) -> PeriodSums:
     """With all that follows from the kept days alone."""
-    spans = [
-        span for _, (_, now), (_, before) in windows.named for span in (now, before) if span[1] <= windows.first_live
+    named = [
+        window for _, now, before in windows.named for window in (now, before) if window[1][1] <= windows.first_live
     ]
-    return replace(
-        past,
-        finished={span: past.numbers(span) for span in spans},
-        closed=tuple(_month(name, past.numbers(span)) for name, (_, span) in windows.months[windows.live_months :]),
+    closed = windows.months[windows.live_months :]
+    finished = Finished(
+        numbers={span: past.numbers(span) for _, span in named},
+        before={span: _period_numbers(period, span, past) for period, span in named},
+        months=tuple(_month(name, past.numbers(span)) for name, (_, span) in closed),
     )
+    return _period_sums(past.flows, past.places, finished)
 
 
 def periods(facts: TenantFacts, sums: PeriodSums) -> tuple[NamedPeriod, ...]:
@@ -175,18 +172,12 @@ def month_list(facts: TenantFacts, sums: PeriodSums) -> tuple[Month, ...]:
     """This month to date and the 23 before it, the newest first."""
     windows = calendar(facts.clock.today, facts.tenant.fiscal_year_start_month)
     live = windows.months[: windows.live_months]
-    return (*[_month(name, sums.numbers(span)) for name, (_, span) in live], *sums.closed)
+    return (*[_month(name, sums.numbers(span)) for name, (_, span) in live], *sums.finished.months)
 
 
 def _month(name: str, numbers: Numbers) -> Month:
-    return Month(
-        month=name,
-        revenue=numbers.revenue,
-        expenses=numbers.expenses,
-        profit=numbers.profit,
-        money_in=numbers.money_in,
-        money_out=numbers.money_out,
-    )
+    revenue, expenses, profit, money_in, money_out, _ = numbers
+    return Month(month=name, revenue=revenue, expenses=expenses, profit=profit, money_in=money_in, money_out=money_out)
 
 
 def months_left_out(facts: TenantFacts, sums: PeriodSums) -> tuple[Unconverted, ...]:
@@ -199,43 +190,55 @@ def months_left_out(facts: TenantFacts, sums: PeriodSums) -> tuple[Unconverted, 
 
 
 def _named(name: str, now: tuple[Period, Span], before: tuple[Period, Span], sums: PeriodSums) -> NamedPeriod:
-    values, previous = sums.numbers(now[1]), sums.numbers(before[1])
-    lacking, lacked = sums.lacking(now[1]), sums.lacking(before[1])
-    percent = [change_percent(value, of_before) for value, of_before in zip(values, previous, strict=True)]
-    if lacking or lacked:
-        percent = [
-            None if number in lacking or number in lacked else one for number, one in zip(NUMBERS, percent, strict=True)
-        ]
+    (period, span), (period_before, span_before) = now, before
+    numbers, numbers_before = sums.numbers(span), sums.numbers(span_before)
+    lacking = sums.lacking(span)
+    previous = sums.finished.before.get(span_before) or _period_numbers(period_before, span_before, sums)
+    percent = list(map(change_percent, numbers, numbers_before))
+    if lacking or previous.unconverted:
+        without = {*lacking, *previous.unconverted}
+        percent = [None if number in without else one for number, one in zip(NUMBERS, percent, strict=True)]
+    revenue, expenses, profit, money_in, money_out, cash_flow = numbers
     return NamedPeriod(
         name=name,  # type: ignore[arg-type]
-        first=now[0].first,
-        last=now[0].last,
-        revenue=values.revenue,
-        expenses=values.expenses,
-        profit=values.profit,
-        money_in=values.money_in,
-        money_out=values.money_out,
-        cash_flow=values.cash_flow,
-        previous=PeriodNumbers(
-            first=before[0].first,
-            last=before[0].last,
-            revenue=previous.revenue,
-            expenses=previous.expenses,
-            profit=previous.profit,
-            money_in=previous.money_in,
-            money_out=previous.money_out,
-            cash_flow=previous.cash_flow,
-            unconverted=_listed(lacked),
-        ),
-        change_percent=ChangePercent(
-            revenue=percent[0],
-            expenses=percent[1],
-            profit=percent[2],
-            money_in=percent[3],
-            money_out=percent[4],
-            cash_flow=percent[5],
-        ),
+        first=period.first,
+        last=period.last,
+        revenue=revenue,
+        expenses=expenses,
+        profit=profit,
+        money_in=money_in,
+        money_out=money_out,
+        cash_flow=cash_flow,
+        previous=previous,
+        change_percent=_change_percent(percent),
         unconverted=_listed(lacking),
+    )
+
+
+def _period_numbers(period: Period, span: Span, sums: PeriodSums) -> PeriodNumbers:
+    revenue, expenses, profit, money_in, money_out, cash_flow = sums.numbers(span)
+    return PeriodNumbers(
+        first=period.first,
+        last=period.last,
+        revenue=revenue,
+        expenses=expenses,
+        profit=profit,
+        money_in=money_in,
+        money_out=money_out,
+        cash_flow=cash_flow,
+        unconverted=_listed(sums.lacking(span)),
+    )
+
+
+def _change_percent(percent: Numbers) -> ChangePercent:
+    revenue, expenses, profit, money_in, money_out, cash_flow = percent
+    return ChangePercent(
+        revenue=revenue,
+        expenses=expenses,
+        profit=profit,
+        money_in=money_in,
+        money_out=money_out,
+        cash_flow=cash_flow,
     )
 
 

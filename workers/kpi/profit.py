@@ -39,6 +39,10 @@ class Profit:
         """
         return summed((self.revenue.on(day), self.expenses.on(day).negative()))
 
+    def lacks_rates(self, day: date) -> bool:
+        """Whether a document of either side has no rate."""
+        return self.revenue.lacks_rates(day) or self.expenses.lacks_rates(day)
+
     def total(self, period: Period) -> Total:
         """The documents of both sides together, for the confidence."""
         return summed((self.revenue.total(period), self.expenses.total(period).negative()))

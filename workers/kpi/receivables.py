@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+
+import msgspec
 
 from shared.snapshot import BUCKETS, OVERDUE, PENDING, Bucket, Metric
 from workers.facts import Close, OpenInvoiceGroup, RebuiltClose, TenantFacts
@@ -13,14 +14,16 @@ from workers.kpi.metrics import count_metric
 from workers.kpi.money import ZERO
 from workers.kpi.totals import Total, Totals, summed, worth
 
+OpenBalance = tuple[OpenInvoiceGroup, str | None, Decimal]
+"""A group, the currency that has no rate (None: it converts), and the balance in it or in base units."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receivables:
+
+class Receivables(msgspec.Struct, frozen=True, kw_only=True):
     """Open invoices now, in base units.
 
-    open: everything outstanding; pending: not yet due, or without a due date; overdue: past it, which are the four later
-    buckets. by_currency: what is open in its own currency. largest_overdue: the group that holds the single overdue invoice
-    with the largest balance in base units; None when there is none.
+    balances: what all of it is made of. open: everything outstanding; pending: not yet due, or without a due date; overdue:
+    past it, which are the four later buckets. by_currency: what is open in its own currency. largest_overdue: the group that
+    holds the single overdue invoice with the largest balance in base units; None when there is none.
     """
 
     buckets: Totals[Bucket]
@@ -28,18 +31,23 @@ class Receivables:
     open: Total
     overdue: Total
     by_currency: Mapping[str, Decimal]
+    balances: Sequence[OpenBalance]
     largest_overdue: OpenInvoiceGroup | None
 
 
 def receivables(facts: TenantFacts) -> Receivables:
     """The open invoices added up. Raises ValueError for an amount that is no number."""
+    balances = [(group, *worth(group)) for group in facts.open_invoices]
     buckets: Totals[Bucket] = Totals()
-    buckets.add((group.bucket, *worth(group), group.documents, group.anomalies) for group in facts.open_invoices)
+    buckets.add(
+        [(group.bucket, no_rate, amount, group.documents, group.anomalies) for group, no_rate, amount in balances]
+    )
     by_currency: dict[str, Decimal] = {}
     for group in facts.open_invoices:
         by_currency[group.currency] = by_currency.get(group.currency, ZERO) + group.amount
     late = [group for group in facts.open_invoices if group.bucket != "current" and group.largest is not None]
     return Receivables(
+        balances=balances,
         buckets=buckets,
         pending=buckets.total("current"),
         open=buckets.whole(),

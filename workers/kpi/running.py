@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import accumulate
 
+import msgspec
+
 from workers.kpi.flows import Flow
 from workers.kpi.money import has_places, zero
 from workers.kpi.totals import Total
 from workers.kpi.windows import Calendar, Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
+class Running(msgspec.Struct, frozen=True, kw_only=True):
     """A flow, added up: place n holds the sums of all stretches of the calendar before the n-th.
 
     lacking: by stretch, what has no rate. converted: how much converts, in numbers that differ where anything in between

@@ -196,8 +196,13 @@ class Totals(Generic[K]):
             if no_rate is not None:
                 self.lacking_of(key).add(amount, count, no_rate=no_rate, anomalies=anomalies)
                 continue
-            amounts[key] = amounts.get(key, ZERO) + (amount if amount.is_finite() else finite(amount))
-            documents[key] = documents.get(key, 0) + count
+            if not amount.is_finite():
+                finite(amount)
+            if key in amounts:
+                amounts[key] += amount
+                documents[key] += count
+            else:
+                amounts[key], documents[key] = amount, count
             if anomalies:
                 self.anomalies[key] = self.anomalies.get(key, 0) + anomalies
 

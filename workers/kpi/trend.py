@@ -19,7 +19,7 @@ from shared.snapshot import (
     REVENUE,
     Trend,
 )
-from workers.kpi.money import PERCENT_PLACES, ZERO, quotient
+from workers.kpi.money import HUNDRED, PERCENT_PLACES, ZERO, quotient
 
 SHARE_OF_PREVIOUS = Decimal("0.05")
 SHARE_OF_TYPICAL = Decimal("0.10")
@@ -63,7 +63,7 @@ def change_percent(value: Decimal | None, previous: Decimal | None) -> Decimal |
     """100 × change / |previous| of shown values, one decimal (−27.5); None when one is None or previous is 0."""
     if value is None or not previous:
         return None
-    return quotient(100 * (value - previous) / previous.copy_abs(), PERCENT_PLACES)
+    return quotient(HUNDRED * (value - previous) / previous.copy_abs(), PERCENT_PLACES)
 
 
 def is_good(name: str, trend: Trend) -> bool | None:
