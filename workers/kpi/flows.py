@@ -57,9 +57,16 @@ class Flow(msgspec.Struct, frozen=True):
 
     def total(self, period: Period) -> Total:
         """The sum of the period, which lies within `days`, and the documents behind it."""
+        total, documents = self.money(period), _within(self.by_day.documents, period)
+        total.documents += documents
+        total.convertible += documents
+        total.anomalies += _within(self.by_day.anomalies, period)
+        return total
+
+    def money(self, period: Period) -> Total:
+        """The same sum, and what has no rate, without counting the documents that convert."""
         begin, end = self._span(period)
-        documents = _within(self.by_day.documents, period)
-        total = Total(self.sums[end] - self.sums[begin], documents, documents, _within(self.by_day.anomalies, period))
+        total = Total(self.sums[end] - self.sums[begin])
         total.known = self.known
         for lacking in self.lacking(period):
             total.include(lacking)

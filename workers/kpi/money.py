@@ -123,4 +123,4 @@ def formatted(amount: Decimal, currency: str) -> str:
 
 def formatted_percent(ratio: Decimal) -> str:
     """A ratio for a sentence: "18.0 %"."""
-    return f"{rounded(ratio * 100, PERCENT_PLACES):,f} %"
+    return f"{quotient(ratio * HUNDRED, PERCENT_PLACES):,f} %"
