@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
+
+import msgspec
 
 from workers.facts import TenantFacts
 from workers.kpi.flows import Flow, collect
 from workers.kpi.totals import Entry
 
 
-@dataclass(frozen=True, slots=True)
-class CashMovements:
+class CashMovements(msgspec.Struct, frozen=True):
     """Money by day paid. `money_in`: payments; `money_out`: refunds and expenses, negative; `net`: both together."""
 
     money_in: Flow

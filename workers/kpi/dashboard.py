@@ -55,7 +55,7 @@ def dashboard(facts: TenantFacts, *, computed_at: datetime) -> Dashboard:
             overview=long_form,
             close=_close(facts, known),
             held=held,
-            months=None if is_kept(facts, months) else months,
+            months=None if is_kept(facts, months.months) else months,
             restated=restated,
         )
 

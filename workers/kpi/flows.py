@@ -53,7 +53,7 @@ class Flow(msgspec.Struct, frozen=True):
             return [None] * (end - begin)
         if not self.by_day.lacking:
             return self.amounts[begin:end]
-        return [self.by_day.value(day) for day in self.days[begin:end]]
+        return self.by_day.values_of(self.days[begin:end])
 
     def total(self, period: Period) -> Total:
         """The sum of the period, which lies within `days`, and the documents behind it."""

@@ -11,7 +11,7 @@ from shared.currency import exponent
 from shared.snapshot import ForecastDay, Unconverted
 from workers.facts import Recurring, TenantFacts
 from workers.kpi.days import Period, yesterday
-from workers.kpi.money import ZERO, finite, money, rounded, rounded_or_none
+from workers.kpi.money import ZERO, all_rounded, finite, money, rounded
 from workers.kpi.occurrences import occurrences
 from workers.kpi.totals import Entry, Total, Totals, summed, worth
 
@@ -60,7 +60,30 @@ def forecast(facts: TenantFacts) -> Forecast:
 
 def cash_forecast(expected: Forecast, currency: str) -> tuple[ForecastDay, ...]:
     """Thirty days with the running sum, which starts from the opening balance where there is one."""
-    return tuple(_with_running_sum(expected, currency))
+    days, places = expected.days, exponent(currency)
+    inflow = all_rounded(expected.inflow.values_of(days), places)
+    outflow = all_rounded(expected.outflow.values_of(days), places)
+    sums = _running_sum(expected, places)
+    return tuple(
+        [
+            ForecastDay(date=day, inflow=incoming, outflow=outgoing, cumulative=cumulative)
+            for day, incoming, outgoing, cumulative in zip(days, inflow, outflow, sums, strict=True)
+        ]
+    )
+
+
+def _running_sum(expected: Forecast, places: int) -> list[Decimal]:
+    """What there is at the end of each day, as it is shown; it is rounded anew only where money moves."""
+    incoming, outgoing = expected.inflow.amounts, expected.outflow.amounts
+    cumulative = expected.opening.amount if expected.opening else ZERO
+    shown = rounded(cumulative, places)
+    found = []
+    for day in expected.days:
+        if day in incoming or day in outgoing:
+            cumulative += incoming.get(day, ZERO) - outgoing.get(day, ZERO)
+            shown = rounded(cumulative, places)
+        found.append(shown)
+    return found
 
 
 def opening_balance(expected: Forecast, currency: str) -> Decimal | None:
@@ -118,21 +141,3 @@ def _opening(facts: TenantFacts) -> Total | None:
     carried = flow.negative() if tenant.cash_balance_on >= facts.clock.today else flow
     carried.amount += finite(tenant.cash_balance)
     return carried
-
-
-def _with_running_sum(expected: Forecast, currency: str) -> Iterator[ForecastDay]:
-    places = exponent(currency)
-    inflow, outflow = expected.inflow, expected.outflow
-    cumulative = expected.opening.amount if expected.opening else ZERO
-    shown = rounded(cumulative, places)
-    for day in expected.days:
-        moved = inflow.amounts.get(day, ZERO) - outflow.amounts.get(day, ZERO)
-        if moved:
-            cumulative += moved
-            shown = rounded(cumulative, places)
-        yield ForecastDay(
-            date=day,
-            inflow=rounded_or_none(inflow.value(day), places),
-            outflow=rounded_or_none(outflow.value(day), places),
-            cumulative=shown,
-        )

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+
+import msgspec
 
 from workers.kpi.days import Period
 from workers.kpi.flows import Flow
 from workers.kpi.totals import Total, summed
 
 
-@dataclass(frozen=True, slots=True)
-class Profit:
+class Profit(msgspec.Struct, frozen=True):
     """Two flows held against each other."""
 
     revenue: Flow

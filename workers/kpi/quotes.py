@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
+
+import msgspec
 
 from shared.snapshot import CONVERSION, Metric
 from workers.facts import TenantFacts
@@ -11,8 +12,7 @@ from workers.kpi.metrics import ratio_metric
 from workers.kpi.totals import Total
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quotes:
+class Quotes(msgspec.Struct, frozen=True, kw_only=True):
     """Quotes of the trailing 90 days (won, lost, decided), of the 90 before (conversion only), and open ones."""
 
     won: int

@@ -127,7 +127,7 @@ def _clients(facts: TenantFacts) -> ScoreInput:
 
 def _unknown(*sides: Total) -> str | None:
     """Why the ratio of these sums cannot be told, in words; None when it can."""
-    if all([side.known and not side.lacking for side in sides]):
+    if all(side.known and not side.lacking for side in sides):
         return None
     lacking = sorted({currency for side in sides for currency in side.lacking})
     reasons = [] if all(side.known for side in sides) else [UNKNOWN_LINKS]

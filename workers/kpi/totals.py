@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import repeat
 from typing import Generic, Protocol, TypeVar
+
+import msgspec
 
 from shared.snapshot import Unconverted
 from workers.kpi.money import ZERO, finite, money
@@ -57,8 +60,7 @@ class Leftovers:
 _NOTHING = Leftovers()
 
 
-@dataclass(slots=True)
-class Total:
+class Total(msgspec.Struct):
     """A sum in base units being added up.
 
     convertible: documents in it; anomalies: documents that look wrong (no due date, tax unknown…). in_part: something of
@@ -225,6 +227,12 @@ class Totals(Generic[K]):
     def value(self, key: K) -> Decimal | None:
         """The key's sum; 0 without documents, None when documents are there and nothing could be converted."""
         return self.total(key).value if key in self.lacking else self.amounts.get(key, ZERO)
+
+    def values_of(self, keys: Sequence[K]) -> list[Decimal | None]:
+        """The sum of each of these keys, in their order."""
+        if self.lacking:
+            return [self.value(key) for key in keys]
+        return list(map(self.amounts.get, keys, repeat(ZERO)))
 
     def values(self) -> Mapping[K, Decimal | None]:
         """The sum of each key."""
