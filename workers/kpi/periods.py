@@ -86,10 +86,11 @@ class PeriodSums(msgspec.Struct, frozen=True, kw_only=True):
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True):
     """What follows from the kept days alone. numbers: of windows by their spans; before: the same as periods that others are
-    compared with; months: the newest first."""
+    compared with; named: periods that are over; months: the newest first."""
 
     numbers: Mapping[Span, Numbers] = {}
     before: Mapping[Span, PeriodNumbers] = {}
+    named: Mapping[str, NamedPeriod] = {}
     months: tuple[Month, ...] = ()
 
 
@@ -148,13 +149,17 @@ def _kept(kept: KeptPast, windows: Calendar, places: int, on_cash: bool, known: 
 
 def _finished(past: PeriodSums, windows: Calendar) -> PeriodSums:
     """With all that follows from the kept days alone."""
-    named = [
-        window for _, now, before in windows.named for window in (now, before) if window[1][1] <= windows.first_live
+    over = [
+        (period, (begin, end))
+        for _, *pair in windows.named
+        for period, (begin, end) in pair
+        if end <= windows.first_live
     ]
     closed = windows.months[windows.live_months :]
     finished = Finished(
-        numbers={span: past.numbers(span) for _, span in named},
-        before={span: _period_numbers(period, span, past) for period, span in named},
+        numbers={span: past.numbers(span) for _, span in over},
+        before={span: _period_numbers(period, span, past) for period, span in over},
+        named={name: _named(name, now, before, past) for name, now, before in windows.named if now in over},
         months=tuple(_month(name, past.numbers(span)) for name, (_, span) in closed),
     )
     return _period_sums(past.flows, past.places, finished)
@@ -162,9 +167,12 @@ def _finished(past: PeriodSums, windows: Calendar) -> PeriodSums:
 
 def periods(facts: TenantFacts, sums: PeriodSums) -> tuple[NamedPeriod, ...]:
     """The eleven periods, each with the one before it."""
+    over = sums.finished.named
     return tuple(
-        _named(name, now, before, sums)
-        for name, now, before in calendar(facts.clock.today, facts.tenant.fiscal_year_start_month).named
+        [
+            over[name] if name in over else _named(name, now, before, sums)
+            for name, now, before in calendar(facts.clock.today, facts.tenant.fiscal_year_start_month).named
+        ]
     )
 
 
