@@ -57,8 +57,10 @@ def instant(moment: datetime) -> Instant:
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):
-    """A piece of what goes over the wire. Nothing in it leads back to it, so that no garbage collection looks through it: there
-    are two hundred of them in a dashboard."""
+    """A piece of what goes over the wire, two hundred of which are a dashboard.
+
+    Nothing in it leads back to it, so that no garbage collection need look through it.
+    """
 
 
 class Unconverted(Part, frozen=True, kw_only=True):

@@ -199,7 +199,7 @@ class Totals(Generic[K]):
                 self.lacking_of(key).add(amount, count, no_rate=no_rate, anomalies=anomalies)
                 continue
             if not amount.is_finite():
-                finite(amount)
+                finite(amount)  # raises; asked first, because calling it costs as much as adding
             if key in amounts:
                 amounts[key] += amount
                 documents[key] += count
