@@ -153,9 +153,7 @@ def test_a_tenant_that_was_deleted_is_unknown_and_its_snapshot_gone(db: psycopg.
     assert list(changes.due_tenants(db, 10)) == []
 
 
-def test_whoever_is_asked_for_everyone_as_a_tenant_settles_nothing(
-    db: psycopg.Connection, pipeline: Pipeline
-) -> None:
+def test_whoever_is_asked_for_everyone_as_a_tenant_settles_nothing(db: psycopg.Connection, pipeline: Pipeline) -> None:
     add_tenant(db, "a")
     db.execute("INSERT INTO dashboard.change (tenant_id) VALUES ('*')")
     pipeline.run("*", "a")
@@ -172,7 +170,9 @@ def test_a_tenant_that_comes_back_has_a_past_of_what_is_there_then(db: psycopg.C
     assert pipeline.run("a")["a"].status == "unknown"
     add_tenant(db, "a")
     pipeline.run("a")
-    assert [(kept.revenue, kept.in_part) for kept in pipeline.source.load(["a"]).facts["a"].kept.totals] == [(70, False)]
+    assert [(kept.revenue, kept.in_part) for kept in pipeline.source.load(["a"]).facts["a"].kept.totals] == [
+        (70, False)
+    ]
 
 
 def test_the_same_tenant_named_twice_is_computed_once(db: psycopg.Connection, pipeline: Pipeline) -> None:

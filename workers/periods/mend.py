@@ -67,11 +67,11 @@ _TOUCHED = """
 _DOUBT = text(f"""
     UPDATE dashboard.day_book AS book SET stale_since = coalesce(book.stale_since, now())
     {_TOUCHED}
-""")
+""")  # noqa: S608 (our own words)
 _FORGET = text(f"""
     UPDATE dashboard.day_book AS book SET kept_through = NULL
     {_TOUCHED} AND book.tenant_id = ANY(CAST(:tenant_ids AS text[]))
-""")
+""")  # noqa: S608 (the same)
 _POSTPONE = text("UPDATE dashboard.day_book SET stale_since = now() WHERE tenant_id = :tenant_id")
 
 
