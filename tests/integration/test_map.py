@@ -235,6 +235,66 @@ def test_many_names_with_spaces_are_wrapped_between_them(billing: Engine, db: Db
     assert numbers(billing, "1")["Cash Flow"] == Decimal("10.5")
 
 
+@pytest.mark.parametrize(
+    ("changes", "edits"),
+    [
+        (
+            """ALTER TABLE billing."order" ALTER COLUMN state TYPE int USING CASE state WHEN 'new' THEN 1 ELSE 2 END""",
+            [('["new"]', "[1]"), ('["sent to them"]', "2")],
+        ),
+        (
+            """ALTER TABLE billing."order" ALTER COLUMN state TYPE boolean USING state <> 'new'""",
+            [('["new"]', "false"), ('["sent to them"]', "[true]")],
+        ),
+        ("", [('["sent to them"]', '"sent to them"')]),
+        (
+            """ALTER TABLE billing."order" ADD COLUMN gone boolean; UPDATE billing."order" SET gone = gone_at IS NOT NULL""",
+            [('deleted = "gone_at"', 'deleted = "gone"')],
+        ),
+        (
+            """ALTER TABLE billing."order" ADD COLUMN what text DEFAULT 'bill';
+            INSERT INTO billing."order" VALUES (5, 1, 'sent to them', '2026-03-10', NULL, 'EUR', 500, 0, 500, NULL, 'credit')""",
+            [('minor = true', 'minor = true\nkind = { column = "what", invoice = ["bill"], credit_note = ["credit"] }')],
+        ),
+        ("", [('tenant_id = "firm"\ninvoice', 'tenant_id = "=(x.firm + 0)"\ninvoice')]),
+        (
+            """ALTER TABLE billing."order" ALTER COLUMN open_cents TYPE money USING open_cents::numeric / 100""",
+            [('"open_cents"', "\"=(x.open_cents::numeric * 100)::bigint\"")],
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_described_in_another_way_comes_to_the_same(
+    billing: Engine, db: Db, changes: str, edits: list[tuple[str, str]]
+) -> None:
+    db.execute(changes.encode())
+    description = DESCRIPTION
+    for edit in edits:
+        assert edit[0] in description
+        description = description.replace(*edit)
+    mapping = apply_described(db, description)
+    found = numbers(billing, "1")
+    assert (found["Daily Revenue"], found["Pending Invoices"]) == (100, 1)
+    assert [one.differences for one in compare(db, mapping)] == [()]
+    db.execute("TRUNCATE dashboard.change")
+    db.execute('UPDATE billing."order" SET cents = 1 WHERE id = 4')
+    assert db.execute("SELECT tenant_id FROM dashboard.change").fetchall() == [("2",)]
+
+
+def test_what_cannot_be_meant_is_told_before_any_sql_is_made_of_it(db: Db) -> None:
+    db.execute(BILLING.encode())
+    data = tomllib.loads(DESCRIPTION)
+    data["tenant"]["fiscal_year_start_month"] = 4
+    del data["invoice"]["status"]["column"]
+    data["invoice"]["due_date"] = "gone_at"
+    with pytest.raises(BadDescription) as refused:
+        described(data, "billing", read_catalogue(db).schemas["billing"])
+    assert refused.value.problems == [
+        'tenant.fiscal_year_start_month: 4 is no name of a column; a constant is an SQL expression, "=4"',
+        "invoice.status: say whose words these are: column = the name of a column",
+        "invoice.due_date: gone_at is a moment, and on which day it is a time zone tells: \"=(x.gone_at AT TIME ZONE 'UTC')::date\"",
+    ]
+
+
 def test_each_part_is_run_by_who_may_and_the_rest_is_left_for_whom_it_names(
     billing: Engine, db: Db, database_url: str
 ) -> None:
