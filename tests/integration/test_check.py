@@ -281,6 +281,27 @@ def test_the_command_and_the_doctor_say_it_and_fail(mapped_url: str, services: S
     assert "time zone" in lines[0]["detail"]
 
 
+def test_a_role_that_may_look_at_nothing_is_told_so_by_the_doctor(
+    mapped_url: str, mapped: Db, services: Services
+) -> None:
+    environment = {
+        **inherited_environment(), "DATABASE_URL": mapped_url.replace("//daybook@", "//may_nothing@"),
+        "REDIS_URL": services.redis_url, "PORT": "1", "JWT_SECRET_KEY": "s" * 32, "DASHBOARD_KEY_PREFIX": "check",
+    }  # fmt: skip
+    mapped.execute("CREATE ROLE may_nothing LOGIN")
+    try:
+        mapped.execute("GRANT USAGE ON SCHEMA dashboard TO may_nothing")
+        mapped.execute("GRANT SELECT ON ALL TABLES IN SCHEMA dashboard TO may_nothing")
+        doctor, check = called(environment, "doctor", "--json"), called(environment, "check", "--json")
+    finally:
+        mapped.execute("DROP OWNED BY may_nothing; DROP ROLE may_nothing")
+    failed = {one["name"]: one["detail"] for one in json.loads(doctor.stdout)["checks"] if one["status"] == "fail"}
+    assert "permission denied" in failed["database"]
+    assert [
+        (one["table"], one["level"]) for one in json.loads(check.stdout)["findings"] if "capture" in one["table"]
+    ] == [("change capture", "warning")]
+
+
 def test_a_slow_view_holds_nobody_up(mapped: Db) -> None:
     began = time.monotonic()
     slow = [
