@@ -197,7 +197,8 @@ def _unclear(name: str, key: str, said: Any, types: Mapping[str, str]) -> Iterat
     elif not isinstance(said, str):
         yield f'{said!r} is no name of a column; a constant is an SQL expression, "={str(said).lower()}"'
     elif key in of_kind(name, "date") and types.get(said) in _MOMENTS:
-        yield f"{said} is a moment, and on which day it is a time zone tells: \"=(x.{quoted(said)} AT TIME ZONE 'UTC')::date\""
+        day = f"(x.{quoted(said)} AT TIME ZONE 'UTC')::date"
+        yield f'{said} is a moment, and on which day it is a time zone tells: "={day}"'
 
 
 def _words(said: Any) -> list[str]:

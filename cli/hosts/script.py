@@ -50,7 +50,8 @@ BEGIN
     FOR stale IN
         SELECT indexrelid FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
         WHERE relnamespace = {host}::regnamespace AND relname LIKE 'daybook\\_%' AND pg_has_role(relowner, 'USAGE')
-            AND NOT relispartition AND (NOT indisvalid OR obj_description(indexrelid, 'pg_class') IS DISTINCT FROM pg_get_indexdef(indexrelid))
+            AND NOT relispartition
+            AND (NOT indisvalid OR obj_description(indexrelid, 'pg_class') IS DISTINCT FROM pg_get_indexdef(indexrelid))
     LOOP
         EXECUTE format('DROP INDEX %s', stale);
     END LOOP;

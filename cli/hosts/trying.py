@@ -12,8 +12,8 @@ from psycopg import sql
 from cli.hosts.host import quoted
 from cli.hosts.script import HostMapping
 
-# Functions that are not immutable (an enum as text, a moment's day, an amount of type money), columns that are worked out when
-# they are read, conditions that look into other tables.
+# Functions that are not immutable (an enum as text, a moment's day, an amount of type money), columns that are worked out
+# when they are read, conditions that look into other tables.
 _NOT_POSSIBLE = (psycopg.errors.InvalidObjectDefinition, psycopg.errors.FeatureNotSupported)
 _TABLE = "daybook_trial"
 _COLUMNS = """

@@ -205,7 +205,11 @@ LONG, WIDE = "o" * 63, "ä" * 31
             ('"open_cents"', '"rest"'),
             3,
         ),
-        ("", ('deleted = "gone_at"', 'where = "x.gone_at IS NULL AND EXISTS (SELECT FROM billing.firm f WHERE f.id = x.firm)"'), 3),
+        (
+            "",
+            ('deleted = "gone_at"', 'where = "x.gone_at IS NULL AND EXISTS (SELECT FROM billing.firm WHERE id = x.firm)"'),
+            3,
+        ),
     ],
 )  # fmt: skip
 def test_a_table_of_any_kind_and_name_is_mapped_with_the_indexes_that_it_can_have(
@@ -253,7 +257,8 @@ def test_many_names_with_spaces_are_wrapped_between_them(billing: Engine, db: Db
         ),
         (
             """ALTER TABLE billing."order" ADD COLUMN what text DEFAULT 'bill';
-            INSERT INTO billing."order" VALUES (5, 1, 'sent to them', '2026-03-10', NULL, 'EUR', 500, 0, 500, NULL, 'credit')""",
+            INSERT INTO billing."order"
+            VALUES (5, 1, 'sent to them', '2026-03-10', NULL, 'EUR', 500, 0, 500, NULL, 'credit')""",
             [('minor = true', 'minor = true\nkind = { column = "what", invoice = ["bill"], credit_note = ["credit"] }')],
         ),
         ("", [('tenant_id = "firm"\ninvoice', 'tenant_id = "=(x.firm + 0)"\ninvoice')]),
@@ -291,7 +296,8 @@ def test_what_cannot_be_meant_is_told_before_any_sql_is_made_of_it(db: Db) -> No
     assert refused.value.problems == [
         'tenant.fiscal_year_start_month: 4 is no name of a column; a constant is an SQL expression, "=4"',
         "invoice.status: say whose words these are: column = the name of a column",
-        "invoice.due_date: gone_at is a moment, and on which day it is a time zone tells: \"=(x.gone_at AT TIME ZONE 'UTC')::date\"",
+        "invoice.due_date: gone_at is a moment, and on which day it is a time zone tells: "
+        "\"=(x.gone_at AT TIME ZONE 'UTC')::date\"",
     ]
 
 

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, text
 from workers.alerts import tables
 
 # The last command counts: who acknowledges a snoozed alert ends the snooze, who snoozes an acknowledged one wants to hear
-# of it again, and of the same matter on earlier days no other snooze is left to be taken up. A command delivered a second time is known by its id and changes nothing, whatever happened in between.
+# of it again, and of the same matter on earlier days no other snooze is left to be taken up. A command delivered a second
+# time is known by its id and changes nothing, whatever happened in between.
 _ENDED = """
     ended AS (
         UPDATE dashboard.alert AS earlier SET snoozed_until = NULL FROM {command} AS later
