@@ -172,6 +172,23 @@ def _another_scale(one: str, other: str) -> Question:
     )
 
 
+# Allocations, but for those of what is known not to count; is_ahead: of what is dated later, or already today elsewhere.
+_COUNTING = """
+    source AS MATERIALIZED (
+        SELECT tenant_id, payment_id AS source_id, kind AS source_kind, status <> 'succeeded' AS is_out,
+               paid_on > current_date AS is_ahead
+        FROM {payment} AS p
+        UNION ALL
+        SELECT tenant_id, invoice_id, kind, status <> 'posted', issue_date > current_date
+        FROM {invoice} AS n WHERE kind = 'credit_note'
+    ),
+    counting AS MATERIALIZED (
+        SELECT r.*, coalesce(s.is_ahead, false) AS is_ahead
+        FROM {allocation} AS r LEFT JOIN source AS s USING (tenant_id, source_kind, source_id)
+        WHERE s.is_out IS NOT TRUE
+    )
+"""
+
 _ALWAYS = (
     Question(
         table="invoice",
@@ -267,11 +284,12 @@ _ALWAYS = (
     Question(
         table="allocation",
         column="settled",
-        sql="""SELECT i.tenant_id, i.invoice_id AS row_id, a.amount || ' of ' || i.total AS value
+        sql=f"""WITH {_COUNTING}
+            SELECT i.tenant_id, i.invoice_id AS row_id, a.amount || ' of ' || i.total AS value
             FROM (
-                SELECT tenant_id, invoice_id, sum(amount) AS amount FROM {allocation} AS r
+                SELECT tenant_id, invoice_id, sum(amount) AS amount FROM counting
                 WHERE source_kind <> 'refund' GROUP BY tenant_id, invoice_id
-            ) AS a JOIN {invoice} AS i USING (tenant_id, invoice_id)
+            ) AS a JOIN {{invoice}} AS i USING (tenant_id, invoice_id)
             WHERE i.kind = 'invoice' AND a.amount > 1.5 * i.total + 0.01""",
         says="invoices that far more is allocated to than they are",
         advice="are allocations doubled by a join, or in another unit (cents) than invoices?",
@@ -292,13 +310,14 @@ _ALWAYS = (
     Question(
         table="invoice",
         column="balance",
-        sql="""WITH taken AS (
+        sql=f"""WITH {_COUNTING},
+            taken AS (
                 SELECT a.tenant_id, a.invoice_id,
                        sum(a.amount * CASE a.source_kind WHEN 'refund' THEN -1 ELSE 1 END) AS amount
-                FROM {allocation} AS a GROUP BY a.tenant_id, a.invoice_id
+                FROM counting AS a GROUP BY a.tenant_id, a.invoice_id HAVING NOT bool_or(a.is_ahead)
             )
             SELECT i.tenant_id, i.invoice_id AS row_id, i.balance || ' of ' || i.total || ' less ' || taken.amount AS value
-            FROM {invoice} AS i JOIN taken USING (tenant_id, invoice_id)
+            FROM {{invoice}} AS i JOIN taken USING (tenant_id, invoice_id)
             WHERE i.status = 'posted' AND i.kind = 'invoice' AND i.written_off_on IS NULL AND i.balance >= 0
                 AND abs(i.balance - greatest(i.total - greatest(taken.amount, 0), 0)) > 0.01 * i.total + 0.01
                 AND i.balance <= i.total""",
