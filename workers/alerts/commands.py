@@ -21,7 +21,8 @@ _ENDED = """
     )
 """
 
-_ACKNOWLEDGE = text("""
+_ACKNOWLEDGE = text(
+    """
     WITH acknowledged AS (
         UPDATE dashboard.alert SET acknowledged_at = now(), acknowledged_by = :subject, snoozed_until = NULL
         WHERE tenant_id = :tenant_id AND alert_id = :alert_id AND acknowledged_at IS NULL
@@ -32,9 +33,11 @@ _ACKNOWLEDGE = text("""
         SELECT :tenant_id, alert_id, 'acknowledged', now(), :subject, level, :command_id FROM acknowledged
     )
     SELECT greatest(0, extract(epoch FROM now() - raised_at)) FROM acknowledged
-""".replace("{ended}", _ENDED.strip().replace("{command}", "acknowledged")))
+""".replace("{ended}", _ENDED.strip().replace("{command}", "acknowledged"))
+)
 
-_SNOOZE = text("""
+_SNOOZE = text(
+    """
     WITH snoozed AS (
         UPDATE dashboard.alert SET snoozed_until = :until, acknowledged_at = NULL, acknowledged_by = NULL
         WHERE tenant_id = :tenant_id AND alert_id = :alert_id
@@ -44,7 +47,8 @@ _SNOOZE = text("""
     ), {ended}
     INSERT INTO dashboard.alert_event (tenant_id, alert_id, kind, at, by, level, until, command_id)
     SELECT :tenant_id, alert_id, 'snoozed', now(), :subject, level, :until, :command_id FROM snoozed
-""".replace("{ended}", _ENDED.strip().replace("{command}", "snoozed")))
+""".replace("{ended}", _ENDED.strip().replace("{command}", "snoozed"))
+)
 
 _SUBSCRIBE = text("""
     INSERT INTO dashboard.subscription AS kept (tenant_id, subject, levels, metrics)
