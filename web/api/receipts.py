@@ -18,6 +18,7 @@ from shared.versions import Version
 from web.access.auth import Auth
 from web.access.limits import Limiter
 from web.api.snapshot import SnapshotFinder
+from web.http.deadlines import in_pieces
 from web.http.problems import BadRequest, NotFound, Unavailable
 from web.http.requests import query, whole_number
 from web.redis.circuit import Circuit
@@ -185,7 +186,8 @@ def _queued() -> Response:
 
 
 def _file(name: str, content: bytes) -> Response:
-    response = Response(content, content_type="text/csv; charset=utf-8")
+    response = Response(in_pieces(content), content_type="text/csv; charset=utf-8")
+    response.content_length = len(content)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return _uncached(response)
 
