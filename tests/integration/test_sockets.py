@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import select
 import threading
 import time
 import uuid
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import requests
 
 from shared.keys import Keys
 from shared.store import SnapshotWriter, SourceState
@@ -18,7 +20,7 @@ from tests.conftest import Services
 from tests.live import Socket, Wire, upgrade
 from tests.patience import PATIENCE
 from tests.servers import WebServer, eventually
-from tests.tokens import token
+from tests.tokens import bearer, token
 
 
 @pytest.fixture
@@ -238,3 +240,18 @@ def test_a_client_that_answers_no_ping_is_forgotten_and_one_that_does_is_not(web
 
 def _numbered(n: int) -> Callable[[dict[str, Any]], bool]:
     return lambda message: bool(message["data"]["n"] == n)
+
+
+def test_who_was_told_that_it_is_stale_is_not_given_what_was_fresh_a_moment_ago(services: Services) -> None:
+    env = {"DASHBOARD_RATE_REQUESTS": "100000/minute", "DASHBOARD_RATE_REQUESTS_PER_USER": "100000/minute"}
+    with WebServer(services.redis_url, Keys(f"y{uuid.uuid4().hex[:12]}"), env=env) as web:
+        web.write("t", n=1)
+        with Socket(web.port, "t") as client:
+            client.receive_type("dashboard.update")
+            web.beat.database_ms = None
+            while not select.select([client.socket], [], [], 0.02)[0]:
+                # So that there is always a reading that is young enough to be given again.
+                requests.get(f"{web.url}/api/dashboard/realtime/aggregate/", headers=bearer("t"), timeout=10)
+            assert client.receive_type("dashboard.status")["reason"] == "database_unavailable"
+            client.send({"type": "request_update"})
+            assert client.receive_type("dashboard.update")["data"]["stale"] is True
