@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
+import time
 
 import pytest
 import requests
@@ -180,3 +183,26 @@ def test_json_is_strict_even_where_nothing_is_read_from_it(web: WebServer, path:
     headers = (authorized(), "Content-Type: application/json", f"Content-Length: {len(body)}")
     answer = send(web, request(path, *headers, method="POST", body=body))
     assert (answer.status, json.loads(answer.body)["code"]) == (400, "bad_body")
+
+
+@pytest.mark.parametrize("path", ["/api/dashboard/tickets/", RECALCULATE])
+def test_a_body_that_does_not_come_is_not_waited_for(web: WebServer, path: str) -> None:
+    headers = (authorized(), "Content-Type: application/json", "Content-Length: 100")
+    answer = send(web, request(path, *headers, method="POST", body=b'{"path'), timeout_s=20 * PATIENCE)
+    assert (answer.status, json.loads(answer.body)["code"]) == (408, "request_timeout")
+
+
+def test_who_asks_and_does_not_read_is_hung_up_on(web: WebServer) -> None:
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.settimeout(0.1)
+        client.connect(("127.0.0.1", web.port))
+        with pytest.raises(ConnectionError):
+            _ask_on_and_on(client, request("/static/app.js") * 10)
+
+
+def _ask_on_and_on(client: socket.socket, asked: bytes) -> None:
+    deadline = time.monotonic() + 40 * PATIENCE
+    while time.monotonic() < deadline:
+        with contextlib.suppress(TimeoutError):
+            client.send(asked)

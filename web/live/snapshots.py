@@ -179,9 +179,10 @@ class Snapshots:
 
     def _request(self, mailbox: Mailbox) -> None:
         mailbox.wanting = True
-        held = self._replica.held(mailbox.tenant_id)
+        held, audience = self._replica.held(mailbox.tenant_id), self._audiences[mailbox.tenant_id]
         if held and held.value and time.monotonic() - held.read_at < YOUNG_S:
-            mailbox.post(held.value.update)
+            # Marked as clients were told last, which may be later than this reading.
+            self._deliver(held, audience, everyone=False, stale=audience.announced.stale)
         else:
             self._replica.read_soon([mailbox.tenant_id])
 
