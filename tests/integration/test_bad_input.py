@@ -189,7 +189,7 @@ def test_json_is_strict_even_where_nothing_is_read_from_it(web: WebServer, path:
 def test_a_body_that_does_not_come_is_not_waited_for(web: WebServer, path: str) -> None:
     headers = (authorized(), "Content-Type: application/json", "Content-Length: 100")
     answer = send(web, request(path, *headers, method="POST", body=b'{"path'), timeout_s=20 * PATIENCE)
-    assert (answer.status, json.loads(answer.body)["code"]) == (408, "request_timeout")
+    assert (answer.status, json.loads(answer.body)["code"]) == (408, "body_too_slow")
 
 
 def test_who_asks_and_does_not_read_is_hung_up_on(web: WebServer) -> None:

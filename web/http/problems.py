@@ -96,7 +96,7 @@ class BodyTooLarge(Refused):
 class BodyTooSlow(Refused):
     """The body that was announced did not arrive in time. Send it with the head of the request."""
 
-    code = "request_timeout"
+    code = "body_too_slow"
 
 
 class UriTooLong(Refused):
