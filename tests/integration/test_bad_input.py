@@ -32,17 +32,26 @@ def authorized(subject: str = "raw-tenant") -> str:
         request("/livez", host=None),
         request("/version", host="evil.example"),
         request("/version", host="127.0.0.1.evil.example"),
+        request("http://evil.example/version"),
+        request("http://127.0.0.1@evil.example/version"),
+        request("http://evil.example@127.0.0.1/version"),
         request("/livez", host=""),
         request("/livez", host="a b"),
         b"GET /livez HTTP/1.1\nHost: 127.0.0.1\n\n",
         b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\nX-A: b\r\n\r\n",
         b"GET /livez\r\n\r\n",
     ],
-    ids=["te_and_cl", "two_cl", "two_hosts", "no_host", "foreign_host", "suffix_host", "empty_host", "bad_host",
+    ids=["te_and_cl", "two_cl", "two_hosts", "no_host", "foreign_host", "suffix_host", "foreign_address",
+         "foreign_address_of_a_user", "address_of_a_foreign_user", "empty_host", "bad_host",
          "bare_lf", "bare_lf_in_header", "no_version"],
 )  # fmt: skip
 def test_ambiguous_requests_are_refused_with_400(web: WebServer, data: bytes) -> None:
     assert send(web, data).status == 400
+
+
+def test_an_address_of_ours_may_be_the_target(web: WebServer) -> None:
+    assert send(web, request(f"http://127.0.0.1:{web.port}/version")).status == 200
+    assert send(web, request("http://localhost/version", host="evil.example")).status == 400
 
 
 @pytest.mark.parametrize(
