@@ -17,6 +17,7 @@ from cli.hosts.described import BadDescription, described
 from cli.hosts.host import Host, known_hosts
 from cli.hosts.script import HostMapping, lacking, mapping_of, script
 from cli.hosts.totals import compare, outside
+from cli.hosts.trying import with_possible_indexes
 from cli.known import known_environment, load_settings
 from cli.mapping import check_mapping
 from shared.errors import DaybookError
@@ -64,6 +65,7 @@ def map_host(
         mapping = _mapping(catalogue, schema, _description(describe) if describe else None)
         if check:
             sys.exit(0 if _agrees(connection, mapping) else 1)
+        mapping = with_possible_indexes(connection, mapping)
     _write(script(mapping, catalogue), mapping, output, overwrite=overwrite)
 
 

@@ -11,13 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import msgspec
 import redis
+import structlog
 
 from shared.alerts import Board, decode_board, encode_board
 from shared.errors import StoreUnavailable
 from shared.keys import Keys
 from shared.scripts import run_for_each
 from shared.store import OLDER, SourceState
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +78,14 @@ class AlertReader:
         self._keys = keys
 
     def read(self, tenant_id: str) -> StoredBoard | None:
-        """The tenant's board, None when Redis has none."""
+        """The tenant's board, None when Redis has none that can be read."""
         return self.read_many([tenant_id])[0]
 
     def read_many(self, tenant_ids: Sequence[str]) -> list[StoredBoard | None]:
         """The same for many tenants in one round trip, in the order asked."""
         return [
-            StoredBoard(version=version, board=decode_board(row[2])) if (version := _version(row)) else None
-            for row in self._fields(tenant_ids, "lineage", "revision", "body")
+            _stored(tenant_id, row)
+            for tenant_id, row in zip(tenant_ids, self._fields(tenant_ids, "lineage", "revision", "body"), strict=True)
         ]
 
     def versions(self, tenant_ids: Sequence[str]) -> list[BoardVersion | None]:
@@ -135,6 +139,16 @@ class AlertWriter:
                 self._client.delete(*names)
         except redis.RedisError as error:
             raise StoreUnavailable("alerts cannot be removed") from error
+
+
+def _stored(tenant_id: str, row: Sequence[bytes]) -> StoredBoard | None:
+    version = _version(row)
+    try:
+        return StoredBoard(version=version, board=decode_board(row[2])) if version else None
+    except msgspec.DecodeError:
+        # Workers of another release wrote it. One tenant's board must not keep those of others from being read.
+        log.warning("board_unreadable", tenant_id=tenant_id)
+        return None
 
 
 def _version(row: Sequence[bytes | None]) -> BoardVersion | None:

@@ -56,7 +56,14 @@ def instant(moment: datetime) -> Instant:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
-class Unconverted(msgspec.Struct, frozen=True, kw_only=True):
+class Part(msgspec.Struct, frozen=True, gc=False):
+    """A piece of what goes over the wire, two hundred of which are a dashboard.
+
+    Nothing in it leads back to it, so that no garbage collection need look through it.
+    """
+
+
+class Unconverted(Part, frozen=True, kw_only=True):
     """Money left out of a metric because no exchange rate was found: documents and their sum, in their own currency."""
 
     currency: str
@@ -64,7 +71,7 @@ class Unconverted(msgspec.Struct, frozen=True, kw_only=True):
     documents: int
 
 
-class ConfidenceFactors(msgspec.Struct, frozen=True, kw_only=True):
+class ConfidenceFactors(Part, frozen=True, kw_only=True):
     """What a confidence is the product of; each 0..1, four decimals. `day` is 1 where it does not apply."""
 
     sample: Decimal
@@ -73,7 +80,7 @@ class ConfidenceFactors(msgspec.Struct, frozen=True, kw_only=True):
     quality: Decimal
 
 
-class Metric(msgspec.Struct, frozen=True, kw_only=True):
+class Metric(Part, frozen=True, kw_only=True):
     """One of the eight metrics. `unit` tells how to read value, previous and change; null = cannot be computed.
 
     `previous` is what `change` compares with; `rebuilt` says that it was not kept but worked out from the documents, on the
@@ -97,7 +104,7 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     timestamp: Instant
 
 
-class Alert(msgspec.Struct, frozen=True, kw_only=True):
+class Alert(Part, frozen=True, kw_only=True):
     """A rule that holds. `id` is stable for (tenant, rule, subject, local date); `timestamp` is when it was raised.
 
     rule, params: what `message` says, as data, for a reader that says it in another language.
@@ -114,14 +121,14 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     params: Params = msgspec.field(default_factory=no_params)
 
 
-class CollectionsValue(msgspec.Struct, frozen=True, kw_only=True):
+class CollectionsValue(Part, frozen=True, kw_only=True):
     """The two raw values of the score's collections component; null = no data."""
 
     overdue_share: Decimal | None
     days_over_terms: Decimal | None
 
 
-class ScoreComponent(msgspec.Struct, frozen=True, kw_only=True):
+class ScoreComponent(Part, frozen=True, kw_only=True):
     """One of the six parts of the score: raw value, points 0..100 (null = no data), and why in words."""
 
     name: Literal["profitability", "growth", "cash", "collections", "pipeline", "clients"]
@@ -131,7 +138,7 @@ class ScoreComponent(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class Score(msgspec.Struct, frozen=True, kw_only=True):
+class Score(Part, frozen=True, kw_only=True):
     """Performance score 0..100, two decimals; null below a coverage of 0.5."""
 
     value: Decimal | None
@@ -139,7 +146,7 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     components: tuple[ScoreComponent, ...]
 
 
-class DataIssue(msgspec.Struct, frozen=True, kw_only=True):
+class DataIssue(Part, frozen=True, kw_only=True):
     """Something that makes the numbers provisional: a setting that cannot be used, or a currency without a rate.
 
     currency, since: of `missing_rate`: which one, and the first day for which a rate was looked for and not found.
@@ -151,7 +158,7 @@ class DataIssue(msgspec.Struct, frozen=True, kw_only=True):
     since: date | UnsetType = UNSET
 
 
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+class Snapshot(Part, frozen=True, kw_only=True):
     """One tenant's dashboard, as stored. Serving adds version, stale (see `Served`)."""
 
     user_id: str
@@ -171,7 +178,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     alerts: tuple[Alert, ...]
 
 
-class AgeingBucket(msgspec.Struct, frozen=True, kw_only=True):
+class AgeingBucket(Part, frozen=True, kw_only=True):
     """Open invoices by days overdue; `current` is not yet due. amount: base currency, null = none convertible."""
 
     bucket: Bucket
@@ -179,14 +186,14 @@ class AgeingBucket(msgspec.Struct, frozen=True, kw_only=True):
     amount: Decimal | None
 
 
-class CurrencyAmount(msgspec.Struct, frozen=True, kw_only=True):
+class CurrencyAmount(Part, frozen=True, kw_only=True):
     """Money in its own currency, never converted."""
 
     currency: str
     amount: Decimal
 
 
-class Debtor(msgspec.Struct, frozen=True, kw_only=True):
+class Debtor(Part, frozen=True, kw_only=True):
     """A client with open invoices (null: those without client). oldest_due: of all open ones, null if none has a date."""
 
     client_id: str | None
@@ -197,7 +204,7 @@ class Debtor(msgspec.Struct, frozen=True, kw_only=True):
     invoices: int
 
 
-class Receivables(msgspec.Struct, frozen=True, kw_only=True):
+class Receivables(Part, frozen=True, kw_only=True):
     """What clients owe now, in the base currency; by_currency lists the same in the invoices' own currencies.
 
     debtors: the ten with most overdue, then most outstanding. customer_credit: null also where it cannot be known.
@@ -212,7 +219,7 @@ class Receivables(msgspec.Struct, frozen=True, kw_only=True):
     unconverted: tuple[Unconverted, ...]
 
 
-class SeriesDay(msgspec.Struct, frozen=True, kw_only=True):
+class SeriesDay(Part, frozen=True, kw_only=True):
     """One local day of flows, base currency; null = documents there, none convertible."""
 
     date: date
@@ -221,7 +228,7 @@ class SeriesDay(msgspec.Struct, frozen=True, kw_only=True):
     cash: Decimal | None
 
 
-class HistoryDay(msgspec.Struct, frozen=True, kw_only=True):
+class HistoryDay(Part, frozen=True, kw_only=True):
     """The last value of each balance metric on a past local day, as kept by Daybook."""
 
     date: date
@@ -231,7 +238,7 @@ class HistoryDay(msgspec.Struct, frozen=True, kw_only=True):
     active_clients: int
 
 
-class TopClient(msgspec.Struct, frozen=True, kw_only=True):
+class TopClient(Part, frozen=True, kw_only=True):
     """A client's revenue (accrual, tax excluded) of the trailing 90 days; null = nothing convertible.
 
     share: of all positive rows' sum, 0..1; null for the others, and for all while a document of the block has no rate.
@@ -244,7 +251,7 @@ class TopClient(msgspec.Struct, frozen=True, kw_only=True):
     documents: int
 
 
-class ForecastDay(msgspec.Struct, frozen=True, kw_only=True):
+class ForecastDay(Part, frozen=True, kw_only=True):
     """Expected cash of one coming day; null = something is expected, and none of it convertible.
 
     cumulative: what the accounts hold at the end of the day, as far as it can be converted; without an opening balance
@@ -257,7 +264,7 @@ class ForecastDay(msgspec.Struct, frozen=True, kw_only=True):
     cumulative: Decimal
 
 
-class QuotesOverview(msgspec.Struct, frozen=True, kw_only=True):
+class QuotesOverview(Part, frozen=True, kw_only=True):
     """Quotes: the open pipeline, and the decisions of the trailing 90 days."""
 
     open_count: int
@@ -267,7 +274,7 @@ class QuotesOverview(msgspec.Struct, frozen=True, kw_only=True):
     conversion: Decimal | None
 
 
-class ExpenseCategory(msgspec.Struct, frozen=True, kw_only=True):
+class ExpenseCategory(Part, frozen=True, kw_only=True):
     """Expenses of the trailing 30 days in one category (null = none given); amount null = nothing convertible.
 
     share: as of TopClient.
@@ -279,7 +286,7 @@ class ExpenseCategory(msgspec.Struct, frozen=True, kw_only=True):
     documents: int
 
 
-class PeriodNumbers(msgspec.Struct, frozen=True, kw_only=True):
+class PeriodNumbers(Part, frozen=True, kw_only=True):
     """What the local days `from` to `to` came to, in the base currency; null = documents there, none convertible.
 
     money_out is positive; cash_flow is the sum of all money that converts. unconverted: by number, what it leaves out.
@@ -296,7 +303,7 @@ class PeriodNumbers(msgspec.Struct, frozen=True, kw_only=True):
     unconverted: dict[str, tuple[Unconverted, ...]]
 
 
-class ChangePercent(msgspec.Struct, frozen=True, kw_only=True):
+class ChangePercent(Part, frozen=True, kw_only=True):
     """By how much a period's numbers differ from the one before, in percent; null where that is 0, unknown or in part."""
 
     revenue: Decimal | None
@@ -315,7 +322,7 @@ class NamedPeriod(PeriodNumbers, frozen=True, kw_only=True):
     change_percent: ChangePercent
 
 
-class Month(msgspec.Struct, frozen=True, kw_only=True):
+class Month(Part, frozen=True, kw_only=True):
     """A calendar month, the current one up to today; `month` is "2026-03"."""
 
     month: str
@@ -326,7 +333,7 @@ class Month(msgspec.Struct, frozen=True, kw_only=True):
     money_out: Decimal | None
 
 
-class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
+class LeftOut(Part, frozen=True, kw_only=True):
     """What each block of the overview misses for want of an exchange rate, over all of its rows, listed or not.
 
     Amounts are as the block counts them; `series`: as its three numbers count them, so a document may be in it twice.
@@ -342,7 +349,7 @@ class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
     months: tuple[Unconverted, ...] = ()
 
 
-class Overview(msgspec.Struct, frozen=True, kw_only=True):
+class Overview(Part, frozen=True, kw_only=True):
     """The long form of the dashboard, as stored.
 
     periods_as_of: as of when days before the last 60 are known; null = as of the snapshot itself.

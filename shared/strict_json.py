@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
 
@@ -12,7 +12,7 @@ class DuplicateName(ValueError):
 
 
 class NotANumber(ValueError):
-    """NaN or Infinity, which Python reads and JSON does not have."""
+    """NaN or Infinity, which Python reads and JSON does not have, or an exponent beyond all numbers."""
 
 
 class LoneSurrogate(ValueError):
@@ -52,5 +52,12 @@ def _refuse(name: str) -> NoReturn:
     raise NotANumber(f"{name} is not valid JSON")
 
 
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise NotANumber("a number has an exponent that nobody can compute with") from None
+
+
 _PLAIN = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse)
-_EXACT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse, parse_float=Decimal)
+_EXACT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_decimal)

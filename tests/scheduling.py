@@ -13,14 +13,20 @@ ONE_PROCESS = ("tests/faults/", "tests/e2e/test_two_of_everything.py")
 TOGETHER = ("tests/integration/test_sessions.py", "tests/integration/test_roles.py")
 # They share one stack and one browser a process, and are many: spread, each test for itself.
 SPREAD = ("tests/browser/", "tests/unit/")
+# They start stacks of their own: before the others of their folder, whose common stack would run idle beside theirs.
+OWN_STACKS = tuple(
+    f"tests/faults/test_{name}.py" for name in ("beats", "clock", "disks", "moved", "redelivery", "sentinel")
+)
 # What takes longest begins, in this order: else one process would still run it when the others have nothing left to do.
 FIRST = (
+    *OWN_STACKS,
     *ONE_PROCESS,
     "tests/e2e/test_run.py",
     "tests/e2e/test_bootstrap.py",
     "tests/browser/",
-    *(f"tests/integration/test_{name}.py" for name in ("source_cost", "receipts_add_up", "hosts", "notifications")),
-    *(f"tests/integration/test_{name}.py" for name in ("batch_equals_recount", "number_laws")),
+    *(f"tests/integration/test_{name}.py" for name in ("notifications", "batch_equals_recount", "unsettled")),
+    *(f"tests/integration/test_{name}.py" for name in ("receipts_add_up", "source_cost", "number_laws", "sockets")),
+    "tests/integration/documents/test_answers.py",
 )
 
 

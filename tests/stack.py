@@ -190,8 +190,8 @@ class Stack:
             if service.process is None or service.process.poll() is not None:
                 service.start()
             processes.signal_group(service.process.pid, signal.SIGCONT)  # type: ignore[union-attr]
-        for process in self.running.values():
-            processes.signal_group(process.pid, signal.SIGCONT)
+        for name in self.running:
+            self.signal(name, signal.SIGCONT)
         while self.ending:
             self.ending.pop().wait(ENDED_WITHIN_S)
         for name in self.procfile:

@@ -125,7 +125,7 @@ def _register_dashboard(app: Flask, services: Services) -> None:
         doorkeeper=doorkeeper,
         hub=hub,
         snapshots=snapshots,
-        auth=auth,
+        revocations=services.revocations,
         intervals=intervals,
         sent=services.stages.counting(metrics.updates.labels("stream")),
     )
@@ -134,6 +134,7 @@ def _register_dashboard(app: Flask, services: Services) -> None:
         hub=hub,
         snapshots=snapshots,
         auth=auth,
+        revocations=services.revocations,
         settings=services.settings,
         closes=metrics.socket_closes,
     )

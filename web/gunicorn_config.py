@@ -92,7 +92,9 @@ logger_class = JsonLogger
 def post_worker_init(worker: Worker) -> None:
     """End cleanly and soon on SIGTERM, whatever is open."""
     from web import drain
+    from web.http.deadlines import hang_up_on_idlers
 
+    worker.handle_request = hang_up_on_idlers(worker.handle_request)
     drain.watch(worker)
     set_imports_aside()
 

@@ -25,6 +25,7 @@ from web.live.freshness import Freshness
 from web.live.hub import Hub
 from web.live.leases import Leases
 from web.live.looking import Looking
+from web.live.revocations import Revocations
 from web.live.snapshots import Snapshots
 from web.live.stages import Stages
 from web.ops.metrics import Metrics
@@ -45,6 +46,7 @@ class Services:
     client: redis.Redis
     circuit: Circuit
     auth: Auth
+    revocations: Revocations
     tickets: Tickets
     limiter: Limiter
     slots: Slots
@@ -83,12 +85,15 @@ def make_services(app: Flask, settings: Settings) -> Services:
         on_news=leases.drop,
     )
     boards = Boards(AlertReader(client, keys), circuit, recalculate=commands.ask, reads=metrics.replica_reads)
+    auth = Auth(Tokens(app, settings.jwt, views), tickets, settings, client=client, keys=keys, circuit=circuit)
+    revocations = Revocations(auth.revoked)
     return Services(
         settings=settings,
         keys=keys,
         client=client,
         circuit=circuit,
-        auth=Auth(Tokens(app, settings.jwt, views), tickets, settings, client=client, keys=keys, circuit=circuit),
+        auth=auth,
+        revocations=revocations,
         tickets=tickets,
         limiter=Limiter(client, keys, circuit, settings),
         slots=Slots(client, keys, circuit, settings),
@@ -98,6 +103,16 @@ def make_services(app: Flask, settings: Settings) -> Services:
         boards=boards,
         leases=leases,
         stages=stages,
-        hub=Hub(client, keys, freshness, snapshots, boards, leases, looking=looking, resyncs=metrics.resyncs),
+        hub=Hub(
+            client,
+            keys,
+            freshness,
+            snapshots,
+            boards,
+            leases,
+            looking=looking,
+            revocations=revocations,
+            resyncs=metrics.resyncs,
+        ),
         metrics=metrics,
     )

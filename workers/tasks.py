@@ -185,7 +185,9 @@ def ingest(self: Task, lines: str) -> dict[str, Any]:
         raise TypeError("dashboard.ingest takes one text of JSON lines")
     refusals: list[Refusal] = []
     try:
-        done = ingest_documents(resources().engine, lines.encode().split(b"\n"), refused=refusals.append)
+        # Half of a character, which JSON can bring in, makes its own line bad and no other.
+        documents = lines.encode(errors="surrogatepass").split(b"\n")
+        done = ingest_documents(resources().engine, documents, refused=refusals.append)
     except SourceUnavailable as error:
         raise self.retry(exc=DaybookError(str(error)), countdown=_retry_in_s(self.request.retries)) from error
     log.info("ingested", lines=done.lines, written=done.written, deleted=done.deleted, refused=done.refused)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+import psycopg
 import redis
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -48,7 +49,7 @@ def examine(environment: Mapping[str, str]) -> Iterator[Check]:
 def _guarded(name: str, look: Callable[[], Iterator[Check]], advice: str) -> Iterator[Check]:
     try:
         yield from look()
-    except (redis.RedisError, StoreUnavailable, SQLAlchemyError, OSError) as error:
+    except (redis.RedisError, StoreUnavailable, SQLAlchemyError, psycopg.Error, OSError) as error:
         cause = getattr(error, "orig", None) or error
         yield Check(name=name, status="fail", detail=str(cause).splitlines()[0], advice=advice)
 

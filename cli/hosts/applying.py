@@ -23,8 +23,8 @@ _VIEWS = """
     WHERE relnamespace = 'dashboard'::regnamespace AND relkind = 'v' AND relname = ANY (%s) ORDER BY 1
 """
 
-# Up to a semicolon outside of quotes, of either kind.
-_STATEMENT = re.compile(r"(?:\$\$.*?\$\$|'[^']*'|[^;'])+", re.DOTALL)
+# Up to a semicolon outside of quotes, of any kind.
+_STATEMENT = re.compile(r"""(?:\$\$.*?\$\$|'[^']*'|"[^"]*"|[^;'"])+""", re.DOTALL)
 
 
 class NotApplied(DaybookError):

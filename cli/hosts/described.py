@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cli.hosts.catalogue import Columns
 from cli.hosts.host import Host, LeftOut, Total, quoted
 from shared.errors import DaybookError
-from workers.contract import REQUIRED, TABLES, Column
+from workers.contract import REQUIRED, TABLES, Column, of_kind
 
 PAGE = "docs/integrate.md"
 
@@ -18,6 +18,7 @@ PAGE = "docs/integrate.md"
 _OWN = ("table", "minor", "deleted", "where", "track")
 _CASTS = {"identifier": "text", "text": "text", "currency": "text", "money": "numeric", "rate": "numeric", "date": "date",
           "timestamp": "timestamptz", "integer": "integer", "boolean": "boolean"}  # fmt: skip
+_MOMENTS = ("timestamp with time zone",)
 # By which day a table's rows are looked for.
 _DAYS = {"invoice": "issue_date", "payment": "paid_on", "expense": "expense_date", "quote": "issue_date"}
 
@@ -35,10 +36,11 @@ class BadDescription(DaybookError):
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """What the description says of one table of the contract."""
+    """What the description says of one table of the contract; types: of the host's columns."""
 
     name: str
     data: Mapping[str, Any]
+    types: Mapping[str, str] = field(default_factory=dict)
 
     def value(self, column: str) -> str:
         """SQL for what stands for the column: `name` of a column, `=expression`, or words as {column = …, posted = […]}."""
@@ -49,7 +51,7 @@ class _Section:
                 f" WHEN {_literal(word)} THEN {_literal(ours)}"
                 for ours in said
                 if ours != "column"
-                for word in said[ours]
+                for word in _words(said[ours])
             )
             return f"CASE {source}::text{cases} ELSE {source}::text END"
         return self._source(str(said))
@@ -76,9 +78,18 @@ class _Section:
         """Which of the host's rows count."""
         found = []
         if deleted := str(self.data.get("deleted", "")):
-            gone = "IS NOT TRUE" if deleted.startswith("=") else "IS NULL"
+            is_condition = deleted.startswith("=") or self.types.get(deleted) == "boolean"
+            gone = "IS NOT TRUE" if is_condition else "IS NULL"
             found.append(f"{self._source(deleted)} {gone}")
         return [*found, *([f"({self.data['where']})"] if self.data.get("where") else [])]
+
+    @property
+    def tracked(self) -> str:
+        """Whose a changed row is, as change capture takes it: a column, or an expression over `changed_row`."""
+        said = self.data["tenant_id"]
+        if isinstance(said, str) and not said.startswith("="):
+            return said
+        return re.sub(r"\bx\.", "changed_row.", self.value("tenant_id"))
 
     @property
     def source(self) -> str:
@@ -130,7 +141,7 @@ def described(data: Mapping[str, Any], schema: str, columns: Columns, ask: Ask |
         recognise={},
         views={one.name: one.view() for one in sections},
         indexes=_by_table(sections),
-        track={one.data["table"]: one.data.get("track", one.data["tenant_id"].lstrip("=")) for one in sections},
+        track={one.data["table"]: one.data.get("track", one.tracked) for one in sections},
         totals=_totals(sections),
         left_out=tuple(_left_out(sections)),
     )
@@ -159,7 +170,8 @@ def _section(name: str, data: dict[str, Any], columns: Columns, ask: Ask | None,
         problems += [
             f"{name}.{key}: {one} is none of {', '.join(words)}" for one, words in _strange_words(name, key, said)
         ]
-    return _Section(name, data)
+    problems += [f"{name}.{key}: {one}" for key, said in data.items() for one in _unclear(name, key, said, there)]
+    return _Section(name, data, there)
 
 
 def _must_be_told(name: str, column: Column) -> bool:
@@ -173,6 +185,27 @@ def _named(key: str, said: Any) -> Iterator[str]:
     name = said.get("column") if isinstance(said, Mapping) else said
     if isinstance(name, str) and not name.startswith("="):
         yield name
+
+
+def _unclear(name: str, key: str, said: Any, types: Mapping[str, str]) -> Iterator[str]:
+    """What is wrong with an entry for a column of the contract, or with `deleted`."""
+    if key in _OWN and key != "deleted":
+        return
+    if isinstance(said, Mapping):
+        if not isinstance(said.get("column"), str):
+            yield "say whose words these are: column = the name of a column"
+    elif not isinstance(said, str):
+        yield f'{said!r} is no name of a column; a constant is an SQL expression, "={str(said).lower()}"'
+    elif key in of_kind(name, "date") and types.get(said) in _MOMENTS:
+        day = f"(x.{quoted(said)} AT TIME ZONE 'UTC')::date"
+        yield f'{said} is a moment, and on which day it is a time zone tells: "={day}"'
+
+
+def _words(said: Any) -> list[str]:
+    """The host's words of an entry, as text: a list or a single one, numbers and truth values too."""
+    return [
+        str(one).lower() if isinstance(one, bool) else str(one) for one in (said if isinstance(said, list) else [said])
+    ]
 
 
 def _strange_words(name: str, key: str, said: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -196,10 +229,15 @@ def _totals(sections: list[_Section]) -> tuple[Total, ...]:
     invoice = next(one for one in sections if one.name == "invoice")
     if "balance" not in invoice.data:
         return ()
-    where = " AND ".join(
-        [*invoice.conditions, f"{invoice.value('balance')} > 0", f"{invoice.expression('status')} = 'posted'"]
-    )
     tenant, currency, balance = (invoice.expression(name) for name in ("tenant_id", "currency", "balance"))
+    where = " AND ".join(
+        [
+            *invoice.conditions,
+            f"{balance} > 0",
+            f"{invoice.expression('status')} = 'posted'",
+            f"{invoice.expression('kind')} = 'invoice'",
+        ]
+    )
     host = f"SELECT {tenant}, {currency}, sum({balance}) FROM {invoice.source} WHERE {where} GROUP BY 1, 2"  # noqa: S608
     return (Total(says=f"open receivables, by {invoice.data['table']}", host=host),)
 

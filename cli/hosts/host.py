@@ -29,7 +29,7 @@ _RESERVED = frozenset(_RESERVED_WORDS.split())
 
 _MARK = re.compile(r"^(?P<line>.*?)\s*--(?P<kind>[?!]) (?P<table>\w+)(?:\.(?P<column>\w+))?\s*$")
 _PART = re.compile(r"\{(\w+)\}")
-_TABLE = re.compile(r"\{host\}\.\"?(\w+)")
+_TABLE = re.compile(r"\{host\}\.(?:\"((?:[^\"]|\"\")+)\"|(\w+))")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ class Host:
 
     def is_in(self, columns: Columns) -> bool:
         """Whether these are the host's tables."""
-        return all(set(wanted) <= columns.get(table, frozenset()) for table, wanted in self.recognise.items())
+        return all(set(wanted) <= columns.get(table, {}).keys() for table, wanted in self.recognise.items())
 
     def sql(self, text: str, schema: str, columns: Columns) -> str | None:
         """The text ready to run over the tables of `schema`; None where it needs a table that is not there."""
@@ -74,15 +74,20 @@ class Host:
                 text = text.replace(f"{{{name}}}", self.parts[name].strip("\n"))
         lines = [kept for line in text.strip("\n").splitlines() if (kept := _kept(line, columns)) is not None]
         text = "\n".join(lines)
-        if not {*_TABLE.findall(text)} <= columns.keys():
+        if not {*_tables(text)} <= columns.keys():
             return None
         return text.replace("{host}", quoted(schema))
 
     def tables_of(self, text: str) -> Iterator[str]:
         """The host's tables that the text reads, parts included."""
-        yield from _TABLE.findall(text)
+        yield from _tables(text)
         for name in _PART.findall(text):
             yield from self.tables_of(self.parts.get(name, ""))
+
+
+def _tables(text: str) -> Iterator[str]:
+    for in_quotes, plain in _TABLE.findall(text):
+        yield in_quotes.replace('""', '"') or plain
 
 
 def _kept(line: str, columns: Columns) -> str | None:

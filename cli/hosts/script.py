@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zlib import crc32
 
 from psycopg import sql
 
-from cli.hosts.catalogue import Catalogue, Columns
+from cli.hosts.catalogue import Catalogue, Columns, Parts
 from cli.hosts.host import Host, quoted
 from workers.contract import REQUIRED, TABLES
 
+_LONGEST_LIST = 90
 HOSTS_PART = "-- 1. By the owner of the host's tables: rights and indexes."
 OUR_PART = "-- 2. By the owner of the schema dashboard: views and change capture."
 
@@ -50,6 +50,7 @@ BEGIN
     FOR stale IN
         SELECT indexrelid FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
         WHERE relnamespace = {host}::regnamespace AND relname LIKE 'daybook\\_%' AND pg_has_role(relowner, 'USAGE')
+            AND NOT relispartition
             AND (NOT indisvalid OR obj_description(indexrelid, 'pg_class') IS DISTINCT FROM pg_get_indexdef(indexrelid))
     LOOP
         EXECUTE format('DROP INDEX %s', stale);
@@ -75,12 +76,14 @@ $$;
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostMapping:
-    """A host in a database: ready SQL of its views, and which of its tables they read."""
+    """A host in a database: ready SQL of its views, and which of its tables they read. without: the indexes that PostgreSQL
+    does not make of these columns, each as table and definition, with the reason."""
 
     host: Host
     schema: str
     columns: Columns
     views: Mapping[str, str]
+    without: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def tables(self) -> list[str]:
@@ -120,11 +123,11 @@ def _head(mapping: HostMapping) -> Iterator[str]:
 
 def _hosts_part(mapping: HostMapping, catalogue: Catalogue) -> Iterator[str]:
     host = quoted(mapping.schema)
-    tables = ", ".join(f"{host}.{quoted(table)}" for table in mapping.tables)
+    tables = _wrapped(_with_parts(mapping, catalogue))
     literal = sql.Literal(host).as_string()
     yield HOSTS_PART
     yield f"GRANT USAGE ON SCHEMA {host} TO {catalogue.owner};"
-    yield _wrapped(f"GRANT SELECT, TRIGGER ON {tables} TO {catalogue.owner};")
+    yield f"GRANT SELECT, TRIGGER ON {tables} TO {catalogue.owner};"
     yield _DROP_STALE.replace("{host}", literal).strip("\n")
     yield "-- Writers go on while these are built."
     analysed = []
@@ -135,13 +138,39 @@ def _hosts_part(mapping: HostMapping, catalogue: Catalogue) -> Iterator[str]:
             if table in mapping.tables and (ready := mapping.host.sql(one, host, mapping.columns))
         ]
         for definition in kept:
-            # Named after what it is: a definition that changes makes another index.
-            name = quoted(f"daybook_{table}_{crc32(definition.encode()):08x}"[-63:])
-            yield f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name}\n    ON {host}.{quoted(table)} {definition};"
+            if reason := mapping.without.get((table, definition)):
+                yield f"-- There cannot be one ON {host}.{quoted(table)} {definition}: {reason}.".replace("\n", " ")
+            else:
+                yield from _indexes(
+                    catalogue.parts.get((mapping.schema, table), Parts()), mapping.schema, table, definition
+                )
         analysed += [f"{host}.{quoted(table)}"] * bool(kept)
     yield _REMEMBER.replace("{host}", literal).strip("\n")
     if analysed:
-        yield _wrapped(f"ANALYZE {', '.join(analysed)};")
+        yield f"ANALYZE {_wrapped(analysed)};"
+
+
+def _with_parts(mapping: HostMapping, catalogue: Catalogue) -> list[str]:
+    """The tables, and what they consist of: change capture also watches what is written straight into a part."""
+    found = dict.fromkeys((mapping.schema, table) for table in mapping.tables)
+    for table in list(found):
+        found.update(dict.fromkeys(catalogue.parts.get(table, Parts()).below))
+    return [f"{quoted(schema)}.{quoted(name)}" for schema, name in found]
+
+
+def _indexes(parts: Parts, schema: str, table: str, definition: str) -> Iterator[str]:
+    """A partitioned table takes over, in a moment, the indexes that its partitions have already: it cannot have one built
+    while writers go on."""
+    for part_schema, part in parts.leaves:
+        yield _index("CREATE INDEX CONCURRENTLY", part_schema, part, definition)
+    yield _index("CREATE INDEX" if parts.is_partitioned else "CREATE INDEX CONCURRENTLY", schema, table, definition)
+
+
+def _index(create: str, schema: str, table: str, definition: str) -> str:
+    # Named after what it is: a definition that changes makes another index. PostgreSQL cuts names after 63 bytes.
+    start = f"daybook_{table}".encode()[:54].decode(errors="ignore")
+    name = quoted(f"{start}_{crc32(definition.encode()):08x}")
+    return f"{create} IF NOT EXISTS {name}\n    ON {quoted(schema)}.{quoted(table)} {definition};"
 
 
 def _our_part(mapping: HostMapping, catalogue: Catalogue) -> Iterator[str]:
@@ -164,8 +193,14 @@ def _our_part(mapping: HostMapping, catalogue: Catalogue) -> Iterator[str]:
     yield "COMMIT;"
 
 
-def _wrapped(statement: str) -> str:
-    return "\n    ".join(textwrap.wrap(statement, 118, break_long_words=False, break_on_hyphens=False))
+def _wrapped(names: Sequence[str]) -> str:
+    """A list in lines that are not too long; a name, which may hold spaces, is never divided."""
+    lines = [""]
+    for name in names:
+        if lines[-1] and len(lines[-1]) + len(name) > _LONGEST_LIST:
+            lines.append("")
+        lines[-1] += f"{name}, "
+    return "\n    ".join(line.rstrip() for line in lines).removesuffix(",")
 
 
 def lacking(mapping: HostMapping) -> Sequence[str]:

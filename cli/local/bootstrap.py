@@ -26,6 +26,8 @@ PYTHON_OF_OTHERS = (
     "PYTHONINSPECT",
     "PYTHONSTARTUP",
     "PYTHONSAFEPATH",
+    # Each process would compile all that it imports again.
+    "PYTHONDONTWRITEBYTECODE",
 )
 RUNTIME, TEST = "requirements-local.txt", "requirements-test.txt"
 

@@ -39,7 +39,17 @@ def check_mapping(
 
 
 def _gaps(connection: psycopg.Connection) -> Iterator[Finding]:
-    for gap in capture_gaps(connection):
+    try:
+        gaps = capture_gaps(connection)
+    except psycopg.Error as error:
+        yield Finding(
+            level="warning",
+            table="change capture",
+            says=f"cannot be looked at: {_first_line(error)}",
+            advice="use the role of DATABASE_URL, or run it when the database is quieter",
+        )
+        return
+    for gap in gaps:
         yield Finding(level="error" if gap.lossy else "info", table=gap.table, says=gap.detail, advice=gap.advice)
 
 

@@ -172,6 +172,26 @@ def _another_scale(one: str, other: str) -> Question:
     )
 
 
+# Allocations, but for those of what is known not to count; is_ahead: of what is dated later, or already today elsewhere.
+_COUNTING = """
+    source AS (
+        SELECT tenant_id, payment_id AS source_id, kind AS source_kind, status <> 'succeeded' AS is_out,
+               paid_on > current_date AS is_ahead
+        FROM {payment} AS p
+        UNION ALL
+        SELECT tenant_id, invoice_id, kind, status <> 'posted', issue_date > current_date
+        FROM {invoice} AS n WHERE kind = 'credit_note'
+    ),
+    counting AS (
+        SELECT r.*, coalesce(s.is_ahead, false) AS is_ahead
+        FROM {allocation} AS r LEFT JOIN source AS s USING (tenant_id, source_kind, source_id)
+        WHERE s.is_out IS NOT TRUE
+    )
+"""
+
+_TAKEN = "a.amount * CASE a.source_kind WHEN 'refund' THEN -1 ELSE 1 END"
+_ANOTHER_BALANCE = "abs(i.balance - greatest(i.total - greatest(taken.amount, 0), 0)) > 0.01 * i.total + 0.01"
+
 _ALWAYS = (
     Question(
         table="invoice",
@@ -267,12 +287,18 @@ _ALWAYS = (
     Question(
         table="allocation",
         column="settled",
-        sql="""SELECT i.tenant_id, i.invoice_id AS row_id, a.amount || ' of ' || i.total AS value
-            FROM (
-                SELECT tenant_id, invoice_id, sum(amount) AS amount FROM {allocation} AS r
-                WHERE source_kind <> 'refund' GROUP BY tenant_id, invoice_id
-            ) AS a JOIN {invoice} AS i USING (tenant_id, invoice_id)
-            WHERE i.kind = 'invoice' AND a.amount > 1.5 * i.total + 0.01""",
+        sql=f"""WITH {_COUNTING},
+            doubtful AS MATERIALIZED (
+                SELECT i.tenant_id, i.invoice_id, i.total
+                FROM (
+                    SELECT tenant_id, invoice_id, sum(amount) AS amount FROM {{allocation}} AS r
+                    WHERE source_kind <> 'refund' GROUP BY tenant_id, invoice_id
+                ) AS a JOIN {{invoice}} AS i USING (tenant_id, invoice_id)
+                WHERE i.kind = 'invoice' AND a.amount > 1.5 * i.total + 0.01
+            )
+            SELECT tenant_id, invoice_id AS row_id, sum(amount) || ' of ' || total AS value
+            FROM doubtful JOIN counting USING (tenant_id, invoice_id) WHERE source_kind <> 'refund'
+            GROUP BY tenant_id, invoice_id, total HAVING sum(amount) > 1.5 * total + 0.01""",
         says="invoices that far more is allocated to than they are",
         advice="are allocations doubled by a join, or in another unit (cents) than invoices?",
         level="warning",
@@ -292,16 +318,24 @@ _ALWAYS = (
     Question(
         table="invoice",
         column="balance",
-        sql="""WITH taken AS (
-                SELECT a.tenant_id, a.invoice_id,
-                       sum(a.amount * CASE a.source_kind WHEN 'refund' THEN -1 ELSE 1 END) AS amount
-                FROM {allocation} AS a GROUP BY a.tenant_id, a.invoice_id
+        sql=f"""WITH {_COUNTING},
+            doubtful AS MATERIALIZED (
+                SELECT i.tenant_id, i.invoice_id, i.total, i.balance
+                FROM {{invoice}} AS i JOIN (
+                    SELECT a.tenant_id, a.invoice_id, sum({_TAKEN}) AS amount
+                    FROM {{allocation}} AS a GROUP BY a.tenant_id, a.invoice_id
+                ) AS taken USING (tenant_id, invoice_id)
+                WHERE i.status = 'posted' AND i.kind = 'invoice' AND i.written_off_on IS NULL AND i.balance >= 0
+                    AND {_ANOTHER_BALANCE} AND i.balance <= i.total
             )
             SELECT i.tenant_id, i.invoice_id AS row_id, i.balance || ' of ' || i.total || ' less ' || taken.amount AS value
-            FROM {invoice} AS i JOIN taken USING (tenant_id, invoice_id)
-            WHERE i.status = 'posted' AND i.kind = 'invoice' AND i.written_off_on IS NULL AND i.balance >= 0
-                AND abs(i.balance - greatest(i.total - greatest(taken.amount, 0), 0)) > 0.01 * i.total + 0.01
-                AND i.balance <= i.total""",
+            FROM doubtful AS i
+            LEFT JOIN (
+                SELECT a.tenant_id, a.invoice_id, sum({_TAKEN}) AS amount, bool_or(a.is_ahead) AS is_ahead
+                FROM doubtful JOIN counting AS a USING (tenant_id, invoice_id) GROUP BY a.tenant_id, a.invoice_id
+            ) AS counted USING (tenant_id, invoice_id)
+            CROSS JOIN LATERAL (SELECT coalesce(counted.amount, 0) AS amount) AS taken
+            WHERE {_ANOTHER_BALANCE} AND counted.is_ahead IS NOT TRUE""",
         says="a balance other than the total less what is allocated",
         advice="balance is what is open now: is it kept up to date, do allocations lack some, are both in the same unit?",
         level="warning",

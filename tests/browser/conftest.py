@@ -1,4 +1,5 @@
-"""One stack and one browser a run; every test gets a page of its own, watched for what it must never do."""
+"""One stack and one browser for all tests here that a process runs, ended after the last of them; every test gets a page of
+its own, watched for what it must never do."""
 
 from __future__ import annotations
 
@@ -65,21 +66,21 @@ class Visit:
         expect(self.state).to_have_text("Live", timeout=within_s * PATIENCE * 1000)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def host() -> Iterator[str]:
     """The origin of a product that may show the page in a frame."""
     with host_product() as origin:
         yield origin
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def books() -> Iterator[Product]:
     """A product whose own pages hold elements of the dashboard."""
     with product() as served:
         yield served
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(services: Services, host: str, books: Product) -> Iterator[Stack]:
     """The running stack over a database that holds the demo tenants."""
     name = f"browser_{uuid.uuid4().hex}"
@@ -114,12 +115,12 @@ def add_invoice(stack: Stack, tenant_id: str, total: int) -> None:
         Rows(db, tenant_id).invoice(today(), total, invoice_id=uuid.uuid4().hex)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
-    binary = shutil.which("chromium")
+    """Debian's Chromium: its headless shell where that is installed, which needs half the processor time."""
+    binary = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if binary is None:
-        pytest.skip("chromium is not installed; bin/test installs it when run as root")
+        pytest.skip("no Chromium is installed; bin/test installs one when run as root")
     # As root there is no sandbox to be had.
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Route, expect
 
-from tests.browser.conftest import Open, Visit
+from tests.browser.conftest import Open, Visit, cookie
 from tests.browser.stack import Stack
 from tests.days import today
 from tests.patience import PATIENCE
@@ -50,3 +50,24 @@ def test_a_snoozed_alert_is_put_aside(stack: Stack, visit: Open, business: str) 
     there.page.get_by_role("button", name="4 hours").locator("visible=true").click()
     expect(there.page.get_by_role("button", name="Snooze: Today’s profit")).to_have_count(0)
     expect(there.page.locator("#alerts .put-off")).to_contain_text("put aside")
+
+
+def test_alerts_that_could_not_be_had_are_asked_for_again(stack: Stack, visit: Open, business: str) -> None:
+    lose(stack, business)
+    there = visit(None)
+    refused: list[str] = []
+
+    def refuse_at_first(route: Route) -> None:
+        if len(refused) == 4:
+            route.fallback()
+        else:
+            refused.append(route.request.url)
+            route.fulfill(status=503, headers={"Retry-After": "2"}, content_type="application/problem+json", body="{}")
+
+    there.page.route("**/api/dashboard/alerts/", refuse_at_first)
+    there.context.add_cookies([cookie(stack, business)])
+    there.page.reload()
+    there.expect_live()
+    # Nothing changes any more that would have the page ask by itself.
+    button = there.page.get_by_role("button", name="Acknowledge: Today’s profit")
+    expect(button).to_have_count(1, timeout=40_000 * PATIENCE)

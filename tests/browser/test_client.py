@@ -121,6 +121,28 @@ def test_a_close_code_decides_how_long_to_wait(
     assert least_s * 1000 - 50 <= status["retryAt"] - status["at"] <= most_s * 1000 + 50
 
 
+def test_what_comes_after_a_reconnect_says_whether_data_is_still_stale(
+    stack: Stack, visit: Open, business: str
+) -> None:
+    there = visit(None)
+    sockets: list[WebSocketRoute] = []
+
+    def pass_on(route: WebSocketRoute) -> None:
+        sockets.append(route)
+        route.connect_to_server()
+
+    there.page.route_web_socket(SOCKETS, pass_on)
+    there.context.add_cookies([cookie(stack, business)])
+    there.page.reload()
+    there.expect_live()
+    client_in(there)
+    sockets[-1].send('{"type":"dashboard.status","stale":true,"since":null,"reason":"workers_silent"}')
+    until(there.page, "seen.client.status.stale")
+    # What ended meanwhile is told by nobody but the snapshot, which is the one that is there already.
+    sockets[-1].close(code=1012)
+    until(there.page, "seen.client.status.state === 'live' && !seen.client.status.stale")
+
+
 def test_a_laptop_that_wakes_finds_its_dead_socket_and_opens_another(stack: Stack, visit: Open, business: str) -> None:
     there = visit(None)
     opened: list[WebSocketRoute] = []

@@ -24,9 +24,11 @@ def test_a_task_writes_documents_and_tells_what_it_refused(
     app.conf.broker_transport_options = app.conf.result_backend_transport_options = celery_options(settings)
     lines = [{"table": "tenant", "tenant_id": "t1", "timezone": "UTC", "base_currency": "EUR"}, {"table": "nothing"}]
     with Worker(services.redis_url, database_url, keys) as worker:
-        sent = app.send_task("dashboard.ingest", args=["\n".join(map(json.dumps, lines))], queue="commands")
+        text = "\n".join([*map(json.dumps, lines), '{"table": "tenant\ud800"}'])
+        sent = app.send_task("dashboard.ingest", args=[text], queue="commands")
         eventually(lambda: '"event":"ingested"' in worker.log, within_s=40.0)
         result = sent.get(timeout=40)
-    assert (result["written"], result["deleted"], result["unchanged"], result["refused"]) == (1, 0, 0, 1)
-    assert result["refusals"][0]["line"] == 2
+    assert (result["written"], result["deleted"], result["unchanged"], result["refused"]) == (1, 0, 0, 2)
+    assert [one["line"] for one in result["refusals"]] == [2, 3]
+    assert result["refusals"][1]["reason"] == "the line is not UTF-8"
     assert db.execute("SELECT tenant_id FROM dashboard.change").fetchall() == [("t1",)]

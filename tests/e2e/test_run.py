@@ -46,6 +46,7 @@ class Clone:
     printed: Path
     process: subprocess.Popen[bytes] | None = None
     seen: set[psutil.Process] = field(default_factory=set)
+    tokens: dict[str, str] = field(default_factory=dict)
 
     def environment(self, **variables: str) -> dict[str, str]:
         """Nothing but a PATH, and no HOME: what bin/run needs it must bring. The requirements are here already."""
@@ -86,6 +87,12 @@ class Clone:
         assert found, self.text
         return found[1]
 
+    def is_ready(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/readyz", timeout=5).ok
+        except requests.RequestException:
+            return False
+
     def running(self) -> dict[str, str]:
         found: dict[str, str] = json.loads((self.root / ".local" / "run.json").read_text())
         return found
@@ -108,9 +115,13 @@ class Clone:
         return self.process.wait(40 * PATIENCE)
 
     def version(self, tenant_id: str = "demo") -> str:
-        token = self.command("dash", "token", tenant_id).stdout.strip()
+        """What a tenant is served, asked for with the token that was made when it was first asked for."""
+        if tenant_id not in self.tokens:
+            self.tokens[tenant_id] = self.command("dash", "token", tenant_id).stdout.strip()
         answer = requests.get(
-            f"{self.url}/api/dashboard/realtime/aggregate/", headers={"Authorization": f"Bearer {token}"}, timeout=10
+            f"{self.url}/api/dashboard/realtime/aggregate/",
+            headers={"Authorization": f"Bearer {self.tokens[tenant_id]}"},
+            timeout=10,
         )
         assert answer.status_code == 200, answer.text
         version: str = answer.json()["version"]
@@ -221,6 +232,7 @@ def test_whatever_dies_is_started_again(clone: Clone) -> None:
         os.kill(pids[name], signal.SIGKILL)
     for name in names:
         eventually(lambda name=name: clone.pid(name) != pids[name], within_s=20)  # type: ignore[misc]
+    eventually(clone.is_ready, within_s=40)
     eventually(lambda: clone.command("dash", "doctor").returncode == 0, within_s=40)
     done = clone.command("dash", "recalculate", "--all")
     assert done.returncode == 0, done.stdout + done.stderr

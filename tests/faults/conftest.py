@@ -19,9 +19,9 @@ LONG = os.environ.get("DAYBOOK_LONG") == "1"
 Measured = Callable[[int, float], None]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def common_stack() -> Iterator[Stack]:
-    """As in production; modules share it."""
+    """As in production; modules share it, and it ends with the last test of this folder."""
     with Stack() as stack:
         yield stack
 

@@ -120,10 +120,10 @@ class Faults:
         return self._random.choice(sorted(name for name, process in self._stack.running.items() if not process.poll()))
 
 
-def test_whatever_happens_everyone_ends_with_the_truth() -> None:
+def test_whatever_happens_everyone_ends_with_the_truth(stack: Stack) -> None:
     log.info("stress", seed=SEED, seconds=SECONDS)
     choice = random.Random(SEED)
-    with Stack() as stack, Watch(stack, tenants=TENANTS, sockets=2, streams=2) as watch:
+    with Watch(stack, tenants=TENANTS, sockets=2, streams=2) as watch:
         faults = Faults(stack, choice)
         until = time.monotonic() + SECONDS
         try:

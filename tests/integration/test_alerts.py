@@ -322,6 +322,29 @@ def test_a_snoozed_alert_is_quiet_until_its_time_and_the_last_command_counts(boo
     assert (only(books.board).snoozed_until, only(books.board).acknowledged_by) == (instant(NOON + HOUR), None)
 
 
+def test_a_snooze_that_was_ended_on_a_later_day_is_not_taken_up_again(
+    db: Db, engine: Engine, valkey: redis.Redis, keys: Keys
+) -> None:
+    books = make_books(add_tenant(db, "late"), engine, valkey, keys)
+    for number in range(6):
+        books.rows.invoice(TODAY - timedelta(days=60), 10, due_date=TODAY - timedelta(days=30 + number))
+    days = [NOON + n * timedelta(days=1) for n in range(4)]
+
+    def held(day: datetime) -> BoardAlert:
+        (found,) = (alert for alert in books.at(day).alerts if alert.cleared_at is None)
+        return found
+
+    books.alerts.snooze(books.command(), held(days[0]).id, NOON + timedelta(days=10))
+    second = held(days[1])
+    assert second.state(instant(days[1])) == "snoozed"
+    books.alerts.acknowledge(books.command(command_id="2"), second.id)
+    third = held(days[2])
+    assert third.state(instant(days[2])) == "open"
+    # And the shorter of two snoozes, if it is the later one.
+    books.alerts.snooze(books.command(command_id="3"), third.id, days[2] + HOUR)
+    assert held(days[3]).state(instant(days[3])) == "open"
+
+
 def test_a_command_delivered_twice_takes_effect_once_whatever_came_in_between(books: Books) -> None:
     lose(books)
     alert = only(books.at(NOON))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
+import time
 
 import pytest
 import requests
@@ -29,17 +32,26 @@ def authorized(subject: str = "raw-tenant") -> str:
         request("/livez", host=None),
         request("/version", host="evil.example"),
         request("/version", host="127.0.0.1.evil.example"),
+        request("http://evil.example/version"),
+        request("http://127.0.0.1@evil.example/version"),
+        request("http://evil.example@127.0.0.1/version"),
         request("/livez", host=""),
         request("/livez", host="a b"),
         b"GET /livez HTTP/1.1\nHost: 127.0.0.1\n\n",
         b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\nX-A: b\r\n\r\n",
         b"GET /livez\r\n\r\n",
     ],
-    ids=["te_and_cl", "two_cl", "two_hosts", "no_host", "foreign_host", "suffix_host", "empty_host", "bad_host",
+    ids=["te_and_cl", "two_cl", "two_hosts", "no_host", "foreign_host", "suffix_host", "foreign_address",
+         "foreign_address_of_a_user", "address_of_a_foreign_user", "empty_host", "bad_host",
          "bare_lf", "bare_lf_in_header", "no_version"],
 )  # fmt: skip
 def test_ambiguous_requests_are_refused_with_400(web: WebServer, data: bytes) -> None:
     assert send(web, data).status == 400
+
+
+def test_an_address_of_ours_may_be_the_target(web: WebServer) -> None:
+    assert send(web, request(f"http://127.0.0.1:{web.port}/version")).status == 200
+    assert send(web, request("http://localhost/version", host="evil.example")).status == 400
 
 
 @pytest.mark.parametrize(
@@ -180,3 +192,26 @@ def test_json_is_strict_even_where_nothing_is_read_from_it(web: WebServer, path:
     headers = (authorized(), "Content-Type: application/json", f"Content-Length: {len(body)}")
     answer = send(web, request(path, *headers, method="POST", body=body))
     assert (answer.status, json.loads(answer.body)["code"]) == (400, "bad_body")
+
+
+@pytest.mark.parametrize("path", ["/api/dashboard/tickets/", RECALCULATE])
+def test_a_body_that_does_not_come_is_not_waited_for(web: WebServer, path: str) -> None:
+    headers = (authorized(), "Content-Type: application/json", "Content-Length: 100")
+    answer = send(web, request(path, *headers, method="POST", body=b'{"path'), timeout_s=20 * PATIENCE)
+    assert (answer.status, json.loads(answer.body)["code"]) == (408, "body_too_slow")
+
+
+def test_who_asks_and_does_not_read_is_hung_up_on(web: WebServer) -> None:
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.settimeout(0.1)
+        client.connect(("127.0.0.1", web.port))
+        with pytest.raises(ConnectionError):
+            _ask_on_and_on(client, request("/static/app.js") * 10)
+
+
+def _ask_on_and_on(client: socket.socket, asked: bytes) -> None:
+    deadline = time.monotonic() + 40 * PATIENCE
+    while time.monotonic() < deadline:
+        with contextlib.suppress(TimeoutError):
+            client.send(asked)

@@ -164,6 +164,20 @@ def test_local_midnight_makes_the_tenants_of_its_zone_due_once(db: psycopg.Conne
         assert noted(db) == rolled
 
 
+def test_a_view_that_names_no_tenant_or_no_zone_keeps_nobody_from_midnight(db: psycopg.Connection) -> None:
+    """Who has no zone lives by UTC, as one whose zone does not exist."""
+    db.execute("ALTER TABLE dashboard.tenant RENAME TO account")
+    db.execute("""
+        CREATE VIEW dashboard.tenant AS SELECT * FROM (VALUES ('a', 'UTC', 'USD'), ('b', NULL, 'USD'), (NULL, 'UTC', 'USD'))
+        AS account (tenant_id, timezone, base_currency)
+    """)
+    assert changes.roll_days(db, datetime(2026, 3, 10, tzinfo=UTC)) == 2
+    assert sorted(noted(db)) == ["a", "b"]
+    db.execute("TRUNCATE dashboard.fx_rate")
+    changes.expand_everyone(db)
+    assert sorted(noted(db)) == ["a", "b"]
+
+
 def test_at_midnight_everybody_waits_for_a_turn_and_those_at_whom_somebody_looks_not_for_long(
     db: psycopg.Connection,
 ) -> None:

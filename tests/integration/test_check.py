@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -15,6 +16,7 @@ from cli.mapping import Finding, check_mapping
 from demo.load import load_demo
 from tests.conftest import TEMPLATE, Services
 from tests.dash import called, typed
+from tests.rows import add_tenant
 from tests.servers import inherited_environment
 
 Db = psycopg.Connection
@@ -279,6 +281,45 @@ def test_the_command_and_the_doctor_say_it_and_fail(mapped_url: str, services: S
     lines = [one for one in json.loads(doctor.stdout)["checks"] if one["name"] == "mapping"]
     assert [one["status"] for one in lines] == ["fail", "fail"]
     assert "time zone" in lines[0]["detail"]
+
+
+def test_what_failed_or_is_yet_to_come_is_no_mistake_of_the_books(db: Db) -> None:
+    rows, today = add_tenant(db), datetime.now(UTC).date()
+    open_one = rows.invoice(today, 100, balance=100)
+    for _ in range(3):
+        rows.payment(today, 100, on={open_one: 100}, status="failed", unapplied=0)
+    rows.credit_note(today, 100, on={open_one: 100}, status="void", balance=0)
+    paid_later = rows.invoice(today, 50, balance=50)
+    rows.payment(today + timedelta(days=5), 50, on={paid_later: 50}, unapplied=0)
+    paid = rows.invoice(today, 30, balance=0)
+    rows.payment(today, 30, on={paid: 30}, unapplied=0)
+    assert wrong(db) == []
+    db.execute("UPDATE dashboard.payment SET status = 'succeeded' WHERE status = 'failed'")
+    assert {one.says for one in wrong(db)} == {
+        "a balance other than the total less what is allocated",
+        "invoices that far more is allocated to than they are",
+    }
+
+
+def test_a_role_that_may_look_at_nothing_is_told_so_by_the_doctor(
+    mapped_url: str, mapped: Db, services: Services
+) -> None:
+    environment = {
+        **inherited_environment(), "DATABASE_URL": mapped_url.replace("//daybook@", "//may_nothing@"),
+        "REDIS_URL": services.redis_url, "PORT": "1", "JWT_SECRET_KEY": "s" * 32, "DASHBOARD_KEY_PREFIX": "check",
+    }  # fmt: skip
+    mapped.execute("CREATE ROLE may_nothing LOGIN")
+    try:
+        mapped.execute("GRANT USAGE ON SCHEMA dashboard TO may_nothing")
+        mapped.execute("GRANT SELECT ON ALL TABLES IN SCHEMA dashboard TO may_nothing")
+        doctor, check = called(environment, "doctor", "--json"), called(environment, "check", "--json")
+    finally:
+        mapped.execute("DROP OWNED BY may_nothing; DROP ROLE may_nothing")
+    failed = {one["name"]: one["detail"] for one in json.loads(doctor.stdout)["checks"] if one["status"] == "fail"}
+    assert "permission denied" in failed["database"]
+    assert [
+        (one["table"], one["level"]) for one in json.loads(check.stdout)["findings"] if "capture" in one["table"]
+    ] == [("change capture", "warning")]
 
 
 def test_a_slow_view_holds_nobody_up(mapped: Db) -> None:

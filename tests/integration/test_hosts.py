@@ -230,7 +230,7 @@ def test_what_older_versions_lack_is_done_without(hosted: Hosted) -> None:
     optional = set(re.findall(r"--\? (\w+)(?:\.(\w+))?", texts))
     assert optional
     older = {
-        table: frozenset(name for name in names if (table, name) not in optional)
+        table: {name: kind for name, kind in names.items() if (table, name) not in optional}
         for table, names in columns.items()
         if (table, "") not in optional
     }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ import pytest
 from sqlalchemy import Engine
 
 from shared.currency import EXPONENTS
-from tests.servers import PROJECT, inherited_environment
+from tests.servers import PROJECT, eventually, inherited_environment
 from workers.contract import TABLES
 from workers.database import make_engine
 from workers.ingest import Ingested, MayNotWrite, Refusal, ingest
@@ -106,6 +108,62 @@ def test_an_older_document_never_replaces_a_newer_one_and_the_same_again_changes
     done, _ = take(engine, [gone("1", updated_at=new), gone("2"), gone("never")])
     assert (done.deleted, totals(db)) == (2, {})
     assert due(db) == ["acme"]
+
+
+def test_a_good_line_stands_where_the_database_refuses_a_later_one_of_its_row(engine: Engine, db: Db) -> None:
+    db.execute("ALTER TABLE dashboard.invoice ADD CHECK (total <> 13)")
+    at = [f"2026-03-10T12:00:0{second}Z" for second in range(4)]
+    done, refused = take(
+        engine,
+        [
+            TENANT,
+            *(invoice("1", total, updated_at=at[n]) for n, total in enumerate([1, 2, 13, 13])),
+            invoice("2", 5, updated_at=at[0]), invoice("2", 13), gone("2", updated_at=at[1]),
+        ],
+    )  # fmt: skip
+    assert totals(db) == {"1": 2}
+    assert [one.line for one in refused] == [4, 5, 7]
+    assert (done.written, done.deleted, done.refused, done.unchanged) == (2, 0, 3, 3)
+
+
+def test_one_line_that_no_index_takes_keeps_no_other_back(engine: Engine, db: Db) -> None:
+    text = "".join(chr(0x20000 + secrets.randbelow(20_000)) for _ in range(255 * 4))
+    ids = [text[n * 255 : (n + 1) * 255] for n in range(4)]
+    link = {"table": "allocation", "source_kind": "payment", "amount": 1}
+    names = ("tenant_id", "allocation_id", "source_id", "invoice_id")
+    done, refused = take(
+        engine,
+        [TENANT, link | dict(zip(names, ids, strict=True)), link | dict.fromkeys(names, "acme"), invoice("1", 5)],
+    )
+    assert (done.written, [one.line for one in refused]) == (3, [2])
+    assert "index" in refused[0].reason
+
+
+def test_the_mark_before_the_first_line_is_no_part_of_it(engine: Engine, db: Db) -> None:
+    done, refused = take(engine, [b"\xef\xbb\xbf" + json.dumps(invoice("1", 5)).encode() + b"\r\n"])
+    assert (done.written, refused) == (1, [])
+
+
+def test_a_batch_that_postgresql_ends_for_another_writers_sake_is_written_anew(engine: Engine, db: Db) -> None:
+    take(engine, [TENANT, invoice("1", 1), invoice("2", 2)])
+    db.execute("SET deadlock_timeout = '60s'")
+    with ThreadPoolExecutor(1) as pool:
+        with db.transaction():
+            db.execute("UPDATE dashboard.invoice SET total = 7 WHERE invoice_id = '2'")
+            taking = pool.submit(take, engine, [invoice("1", 3), invoice("2", 4)])
+            eventually(lambda: _waits(db))
+            # Now each waits for the other, and the one that began to wait first looks for it first.
+            db.execute("UPDATE dashboard.invoice SET total = 8 WHERE invoice_id = '1'")
+        done, refused = taking.result(60)
+    assert (done.written, refused) == (2, [])
+    assert totals(db) == {"1": 3, "2": 4}
+
+
+def _waits(db: Db) -> bool:
+    found = db.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND %s = ANY(pg_blocking_pids(pid))", [
+        db.info.backend_pid,
+    ]).fetchone()  # fmt: skip
+    return found is not None and found[0] > 0
 
 
 def test_what_a_document_leaves_out_is_null_or_the_tables_default(engine: Engine, db: Db) -> None:

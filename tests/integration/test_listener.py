@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -20,20 +22,22 @@ from shared.looked import Looked
 from tests.conftest import Services
 from tests.rows import add_tenant
 from tests.servers import PROJECT, eventually
+from workers.capture.throttle import Throttle
 from workers.database import make_engine
-from workers.loops.cold import MOST_TENANTS
+from workers.loops.cold import MOST_ROWS, MOST_TENANTS
 
 # What most of ten take, so that a busy machine may be slow now and then. Looked for four times a second it would be 0.17.
 SOON_S = 0.1
 COLD_DELAY_S = 2
+JUMPING = PROJECT / "tests" / "faults" / "jumping"
 
 
-@pytest.fixture
-def listener(
-    services: Services, database_url: str, keys: Keys, valkey: redis.Redis
+@contextmanager
+def running(
+    services: Services, database_url: str, keys: Keys, valkey: redis.Redis, **variables: str
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A running listener on the test's own database; it queues to nobody."""
-    environment = {
+    """A listener on the test's own database; it queues to nobody."""
+    environment = variables | {
         "REDIS_URL": services.redis_url,
         "DATABASE_URL": database_url,
         "DASHBOARD_KEY_PREFIX": keys.prefix,
@@ -49,6 +53,15 @@ def listener(
     yield process
     process.terminate()
     assert process.wait(10) == 0
+
+
+@pytest.fixture
+def listener(
+    services: Services, database_url: str, keys: Keys, valkey: redis.Redis
+) -> Iterator[subprocess.Popen[bytes]]:
+    """One that runs."""
+    with running(services, database_url, keys, valkey) as process:
+        yield process
 
 
 @pytest.fixture
@@ -174,6 +187,43 @@ def test_of_those_whose_turn_has_come_no_more_are_queued_than_begin_and_who_is_l
     eventually(all_are_queued)
 
 
+def test_a_change_for_everyone_that_comes_while_another_one_is_expanded_is_expanded_as_well(
+    listener: subprocess.Popen[bytes], db: psycopg.Connection, queued: Callable[[], set[str]]
+) -> None:
+    """Whoever computed it as one tenant's would settle it, for that tenant does not exist."""
+    add_tenant(db, "a")
+    # As if the next rate were committed in that moment.
+    db.execute("""
+        CREATE TABLE rates_to_come (rate integer);
+        INSERT INTO rates_to_come VALUES (1);
+        CREATE FUNCTION next_rate() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            INSERT INTO dashboard.change (tenant_id)
+            SELECT '*' FROM rates_to_come WHERE EXISTS (SELECT FROM gone WHERE tenant_id = '*');
+            DELETE FROM rates_to_come WHERE EXISTS (SELECT FROM gone WHERE tenant_id = '*');
+            RETURN NULL;
+        END $$;
+        CREATE TRIGGER next_rate AFTER DELETE ON dashboard.change REFERENCING OLD TABLE AS gone
+        FOR EACH STATEMENT EXECUTE FUNCTION next_rate();
+        DELETE FROM dashboard.change;
+    """)
+    db.execute("INSERT INTO dashboard.change (tenant_id) VALUES ('*')")
+    pending = "SELECT tenant_id FROM dashboard.change WHERE due_at IS NOT NULL"
+    assert eventually(lambda: db.execute(pending).fetchall(), lambda rows: len(rows) == 2) == [("a",), ("a",)]
+    eventually(lambda: "a" in queued())
+    assert "*" not in queued()
+
+
+def test_changes_without_number_of_who_is_left_out_keep_no_other_waiting(
+    listener: subprocess.Popen[bytes], db: psycopg.Connection, valkey: redis.Redis, keys: Keys
+) -> None:
+    Throttle(valkey, keys).left_out(["poison"])
+    turn_has_come(db, ["poison"] * MOST_ROWS)
+    turn_has_come(db, ["other"])
+    message = eventually(lambda: valkey.lindex(keys.queue("sweep"), -1))
+    assert tenants_of(message) == {"other"}
+
+
 def test_a_commit_of_who_is_looked_at_does_not_wait_for_a_turn_that_waits_in_its_queue(
     listener: subprocess.Popen[bytes], db: psycopg.Connection, valkey: redis.Redis, keys: Keys
 ) -> None:
@@ -183,6 +233,20 @@ def test_a_commit_of_who_is_looked_at_does_not_wait_for_a_turn_that_waits_in_its
     add_tenant(db, "hot")
     message = eventually(lambda: valkey.lindex(keys.queue("changes"), -1))
     assert tenants_of(message) == {"hot"}
+
+
+def test_a_day_ends_when_the_database_says_so(
+    services: Services, database_url: str, keys: Keys, valkey: redis.Redis, db: psycopg.Connection, tmp_path: Path
+) -> None:
+    """Or who is computed by its clock is computed for the day before, and not again when that has ended."""
+    add_tenant(db)
+    clock = tmp_path / "clock"
+    clock.write_text("86400")
+    wrong = {"PYTHONPATH": f"{JUMPING}{os.pathsep}{PROJECT}", "CLOCK_FILE": str(clock)}
+    with running(services, database_url, keys, valkey, **wrong):
+        question = "SELECT local_date - (now() AT TIME ZONE 'UTC')::date FROM dashboard.local_day"
+        rolled = eventually(lambda: db.execute(question).fetchone())
+    assert rolled == (0,)
 
 
 def test_its_own_transactions_are_never_serializable(db: psycopg.Connection, database_url: str) -> None:

@@ -55,6 +55,22 @@ def test_reading_and_connecting_ask_for_the_newest_once(services: Services, keys
         assert [asked(valkey, keys)[tenant_id] for tenant_id in ("reader", "follower")] == [1, 1]
 
 
+def test_a_redis_that_was_emptied_hears_at_once_who_is_looked_at(
+    services: Services, keys: Keys, valkey: redis.Redis
+) -> None:
+    """Or their changes would wait for a turn until web processes say so again, a minute later."""
+    with WebServer(services.redis_url, keys) as web:
+        address = f"{web.url}/api/dashboard/realtime/aggregate/"
+        for tenant_id in ("reader", "follower"):
+            web.write(tenant_id, n=1)
+        assert requests.get(address, headers=bearer("reader"), timeout=5).status_code == 200
+        with Socket(web.port, "follower"):
+            eventually(lambda: valkey.zcard(keys.looked) == 2)
+            valkey.delete(keys.looked, keys.snapshot("reader"), keys.snapshot("follower"))
+            assert requests.get(address, headers=bearer("reader"), timeout=5).status_code == 503
+            eventually(lambda: valkey.zcard(keys.looked) == 2)
+
+
 def test_what_could_not_be_said_is_said_later_and_what_stays_is_said_again(
     services: Services, keys: Keys, valkey: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -519,3 +519,20 @@ def test_a_socket_of_a_tenant_that_is_deleted_is_closed(business: Business) -> N
         business.rows.db.execute("DELETE FROM dashboard.tenant WHERE tenant_id = %s", [business.id])
         assert business.recalculation().status_code == 404
         assert socket.closed() == 4403
+
+
+def test_a_board_that_cannot_be_read_is_as_good_as_none(system: System) -> None:
+    """Workers of a later release may have written it."""
+    with system.tenant() as business, system.tenant() as other:
+        for one in (business, other):
+            one.lose()
+        body = b'{"alerts":[{"level":"of a later release"}]}'
+        system.web.client.hset(system.web.keys.alerts(business.id), "body", body)
+        answer = business.ask("GET", "/alerts/")
+        assert (answer.status_code, answer.json()["code"]) == (503, "alerts_pending")
+        with business.connect() as socket, other.connect() as untouched:
+            assert untouched.receive_type("alert.new")["alert"]["level"] == "critical"
+            socket.send({"type": "ping"})
+            assert socket.receive()["type"] == "pong"
+            business.be_owed()
+            assert socket.receive_type("alert.new")["alert"]["level"] == "critical"

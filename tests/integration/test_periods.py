@@ -14,6 +14,7 @@ from shared.snapshot import Overview
 from tests.calculations import served
 from tests.rows import Rows, add_tenant
 from workers.audit.recount import differences, expected
+from workers.capture import changes
 from workers.kpi.dashboard import dashboard
 from workers.source import Source
 
@@ -157,3 +158,38 @@ def test_the_past_of_some_tenants_is_remembered_and_the_others_are_read_beside_t
     for asked in (["a", "b"], ["b", "c"], ["a", "b", "c"], ["c"]):
         for facts in source.load(asked, now=NOW).facts.values():
             assert [total.revenue for total in facts.kept.totals] == [100], asked
+
+
+def test_a_late_rate_of_an_invoice_that_was_paid_before_is_in_the_days_of_its_money(db: Db, engine: Engine) -> None:
+    rows, source = add_tenant(db, basis="cash"), Source(engine)
+    for issued, paid in ((200, 220), (0, 70)):
+        invoice = rows.invoice(ago(issued), 100, currency="EUR")
+        rows.payment(ago(paid), 100, on={invoice: 100})
+    assert overview_of(source, engine).unconverted.months
+    rows.rate("EUR", ago(201), "1.5")
+    rows.rate("EUR", ago(1), "1.25", everyone=True)
+    changes.expand_everyone(db)
+    assert overview_of(source, engine).unconverted.months == ()
+
+
+def test_a_payment_counts_where_it_leaves_less_to_a_refund_that_was_made_before_it(db: Db, engine: Engine) -> None:
+    rows, source = add_tenant(db, basis="cash"), Source(engine)
+    invoice = rows.invoice(ago(300), 100)
+    note = rows.credit_note(ago(200), 50, on={invoice: 50})
+    payment = rows.payment(ago(200), 60, on={invoice: 60})
+    rows.refund(ago(250), 10, on={note: 10})
+    before = overview_of(source, engine)
+    db.execute("UPDATE dashboard.payment SET status = 'failed' WHERE payment_id = %s", [payment])
+    assert overview_of(source, engine).months != before.months
+
+
+def test_documents_that_a_change_for_everyone_names_are_looked_at_for_each(db: Db, engine: Engine) -> None:
+    filled(db, "cash")
+    source = Source(engine)
+    before = overview_of(source, engine)
+    # A trigger may not read it, so whose rows a statement has changed is not known, but which documents are.
+    db.execute("ALTER TABLE dashboard.allocation ADD COLUMN year integer GENERATED ALWAYS AS (2000 + 26) VIRTUAL")
+    db.execute("UPDATE dashboard.allocation SET amount = 400 WHERE source_id = 'p370'")
+    assert db.execute("SELECT tenant_id FROM dashboard.change").fetchall() == [("*",)]
+    changes.expand_everyone(db)
+    assert overview_of(source, engine).months != before.months

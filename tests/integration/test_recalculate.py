@@ -153,6 +153,28 @@ def test_a_tenant_that_was_deleted_is_unknown_and_its_snapshot_gone(db: psycopg.
     assert list(changes.due_tenants(db, 10)) == []
 
 
+def test_whoever_is_asked_for_everyone_as_a_tenant_settles_nothing(db: psycopg.Connection, pipeline: Pipeline) -> None:
+    add_tenant(db, "a")
+    db.execute("INSERT INTO dashboard.change (tenant_id) VALUES ('*')")
+    pipeline.run("*", "a")
+    assert list(changes.due_tenants(db, 10)) == ["*"]
+
+
+def test_a_tenant_that_comes_back_has_a_past_of_what_is_there_then(db: psycopg.Connection, pipeline: Pipeline) -> None:
+    old = today() - timedelta(days=400)
+    add_tenant(db, "a").invoice(old, 100)
+    pipeline.run("a")
+    db.execute("DELETE FROM dashboard.tenant")
+    pipeline.run("a")
+    db.execute("UPDATE dashboard.invoice SET total = 70")
+    assert pipeline.run("a")["a"].status == "unknown"
+    add_tenant(db, "a")
+    pipeline.run("a")
+    assert [(kept.revenue, kept.in_part) for kept in pipeline.source.load(["a"]).facts["a"].kept.totals] == [
+        (70, False)
+    ]
+
+
 def test_the_same_tenant_named_twice_is_computed_once(db: psycopg.Connection, pipeline: Pipeline) -> None:
     add_tenant(db, "a")
     assert list(pipeline.run("a", "a")) == ["a"]

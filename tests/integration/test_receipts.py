@@ -256,6 +256,14 @@ def test_a_year_and_a_day_of_a_leap_year_may_be_asked_for(daybook: Daybook) -> N
     assert daybook.receipt(rows, "revenue", **{"from": "2024-01-01", "to": "2024-12-31"})["total"] == 0
 
 
+@pytest.mark.parametrize("changes", ["true", "false"])
+@pytest.mark.parametrize(("first", "last"), [("0002-01-01", "0002-12-31"), ("9998-01-02", "9998-12-31")])
+def test_the_first_and_the_last_days_that_there_are_may_be_asked_for(
+    daybook: Daybook, first: str, last: str, changes: str
+) -> None:
+    assert daybook.receipt(daybook.tenant(), "revenue", **{"from": first, "to": last, "changes": changes})["total"] == 0
+
+
 def test_documents_of_others_are_nobodys(daybook: Daybook) -> None:
     rows, other = daybook.tenant(), daybook.tenant()
     rows.invoice(today(), 100)

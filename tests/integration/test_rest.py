@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from shared.keys import Keys
+from shared.store import SnapshotWriter, SourceState
 from tests.conftest import Services
 from tests.raw import Answer, request, send
 from tests.servers import WebServer, eventually
@@ -262,6 +263,14 @@ def test_over_the_rate_is_429_and_a_304_counts_nothing(strict: WebServer, tenant
     other = f"other-{tenant}"
     strict.write(other, n=1)
     assert get(strict, REALTIME, **bearer(other)).status_code == 200
+
+
+def test_a_request_for_what_is_not_there_counts_too(strict: WebServer, tenant: str) -> None:
+    source = SourceState(lineage="test/1", state=1, as_of_ms=1)
+    SnapshotWriter(strict.client, strict.keys).remove([tenant], source)
+    for path, status in ((REALTIME, 404), (OVERVIEW, 404), (REALTIME, 404), (REALTIME, 429)):
+        answer = get(strict, path, **bearer(tenant))
+        assert (answer.status_code, answer.headers["RateLimit-Limit"]) == (status, "3")
 
 
 def test_the_rate_of_recalculations_is_its_own(strict: WebServer, tenant: str) -> None:

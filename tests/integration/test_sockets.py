@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import select
 import threading
 import time
 import uuid
@@ -10,15 +11,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import requests
 
 from shared.keys import Keys
 from shared.store import SnapshotWriter, SourceState
 from tests.compressing import CompressingSocket
 from tests.conftest import Services
-from tests.live import Socket, Wire, upgrade
+from tests.live import Events, Socket, Wire, upgrade
 from tests.patience import PATIENCE
 from tests.servers import WebServer, eventually
-from tests.tokens import token
+from tests.tokens import bearer, token
 
 
 @pytest.fixture
@@ -238,3 +240,50 @@ def test_a_client_that_answers_no_ping_is_forgotten_and_one_that_does_is_not(web
 
 def _numbered(n: int) -> Callable[[dict[str, Any]], bool]:
     return lambda message: bool(message["data"]["n"] == n)
+
+
+def test_who_was_told_that_it_is_stale_is_not_given_what_was_fresh_a_moment_ago(services: Services) -> None:
+    env = {"DASHBOARD_RATE_REQUESTS": "100000/minute", "DASHBOARD_RATE_REQUESTS_PER_USER": "100000/minute"}
+    with WebServer(services.redis_url, Keys(f"y{uuid.uuid4().hex[:12]}"), env=env) as web:
+        web.write("t", n=1)
+        with Socket(web.port, "t") as client:
+            client.receive_type("dashboard.update")
+            web.beat.database_ms = None
+            while not select.select([client.socket], [], [], 0.02)[0]:
+                # So that there is always a reading that is young enough to be given again.
+                requests.get(f"{web.url}/api/dashboard/realtime/aggregate/", headers=bearer("t"), timeout=10)
+            assert client.receive_type("dashboard.status")["reason"] == "database_unavailable"
+            client.send({"type": "request_update"})
+            assert client.receive_type("dashboard.update")["data"]["stale"] is True
+
+
+@pytest.mark.parametrize("path", ["/ws/dashboard/{}/", "/ws/dashboard/notifications/{}/"])
+def test_a_token_that_is_revoked_closes_its_sockets_at_once_and_no_others(
+    web: WebServer, tenant: str, path: str
+) -> None:
+    token_ids = [f"{tenant}-{number}" for number in range(3)]
+    tokens = [token(tenant, jti=token_id) for token_id in token_ids]
+    first, second, third = (Socket(web.port, tenant, jwt=one, path=path) for one in tokens)
+    with first, second, third:
+        for client in (first, second, third):
+            client.receive()
+        # It was opened with the token that is revoked, and has another one by now.
+        second.send({"type": "refresh", "token": tokens[2]})
+        second.receive_type("token.refreshed")
+        for token_id in token_ids[:2]:
+            web.client.set(web.keys.revoked(token_id), 1, ex=60)
+        revoked = time.monotonic()
+        assert first.closed() == 4401
+        assert time.monotonic() - revoked < 2 * PATIENCE
+        for client in (second, third):
+            client.send({"type": "ping"})
+            assert client.receive_type("pong")
+
+
+def test_a_token_that_is_revoked_ends_its_streams_at_once(web: WebServer, tenant: str) -> None:
+    with Events(web.port, tenant, jwt=token(tenant, jti=tenant)) as stream:
+        stream.receive_type("dashboard_update")
+        web.client.set(web.keys.revoked(tenant), 1, ex=60)
+        revoked = time.monotonic()
+        assert stream.receive_type("stream_end")["reason"] == "token_expired"
+        assert time.monotonic() - revoked < 2 * PATIENCE

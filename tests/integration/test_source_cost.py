@@ -15,7 +15,8 @@ from workers.source import Source
 Db = psycopg.Connection[Any]
 NOON = datetime(2026, 3, 11, 12, tzinfo=UTC)
 TODAY = NOON.date()
-HISTORY = 200_000
+# So many that going over one table of it stands out from what the rest of a load touches.
+HISTORY = 50_000
 
 # Old business, all of it settled: each invoice is paid in full, each expense is paid, each quote was decided or expired.
 _HISTORY = """
@@ -132,7 +133,7 @@ def test_a_long_history_costs_nothing_where_the_host_says_what_is_open_and_unapp
 
     # A tenant pays nothing for the history of another…
     old, young = plans(engine, "old"), plans(engine, "young")
-    assert sum(pages(plan) for plan in young.values()) < 3000
+    assert sum(pages(plan) for plan in young.values()) < 1400
 
     # …nor for its own.
     assert old.keys() == young.keys()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +11,10 @@ import pytest
 from sqlalchemy import Engine
 
 from shared.errors import InvalidData
+from shared.receipts import Question
 from tests.rows import Rows, add_tenant
+from workers.kpi.dashboard import dashboard
+from workers.receipts.receipt import find_documents
 from workers.source import Source
 from workers.source.columns import OPTIONAL, losses
 
@@ -121,6 +124,33 @@ def test_a_distant_date_that_decides_nothing_is_let_pass(db: Db, engine: Engine,
     assert [(group.bucket, group.oldest_due) for group in facts.open_invoices] == [("current", None)]
     assert [template.ends_on for template in facts.recurring] == [None]
     assert [group.outcome for group in facts.quotes] == ["open"]
+
+
+@pytest.mark.parametrize("basis", ["accrual", "cash"])
+@pytest.mark.parametrize("day", ["20260-03-01", "0044-03-15 BC"])
+def test_a_document_dated_beyond_the_calendar_stops_nobody(db: Db, engine: Engine, day: str, basis: str) -> None:
+    rows, today = add_tenant(db, basis=basis), NOON.date()
+    sold = rows.invoice(today, 100, currency="EUR", due_date=today, recurring_id="r1")
+    rows.payment(today, 50, currency="EUR", on={sold: 50})
+    rows.payment(today - timedelta(days=200), 50, currency="EUR", on={sold: 50})
+    bought = rows.expense(today, 10, recurring_id="r2")
+    for kind, template in (("invoice", "r1"), ("expense", "r2")):
+        columns = {"recurring_id": template, "kind": kind, "currency": "USD", "amount": 7, "interval_unit": "month"}
+        rows.insert("recurring", {**columns, "next_on": today + timedelta(days=5)})
+    db.execute("UPDATE dashboard.recurring SET ends_on = %s", [day if "BC" in day else None])
+    quote = {"status": "accepted", "decided_on": today, "currency": "EUR", "total": 5}
+    rows.insert("quote", {"quote_id": "q", "issue_date": today, **quote})
+    db.execute("UPDATE dashboard.invoice SET issue_date = %s WHERE invoice_id = %s", [day, sold])
+    db.execute("UPDATE dashboard.expense SET expense_date = %s WHERE expense_id = %s", [day, bought])
+    db.execute("UPDATE dashboard.quote SET issue_date = %s", [day])
+    source = Source(engine)
+    source.mend(["t1"], now=NOON)
+    made = dashboard(source.load(["t1"], now=NOON).facts["t1"], computed_at=NOON)
+    assert [issue.currency for issue in made.snapshot.data_issues] == ["EUR"]
+    assert [one.outflow for one in made.overview.cash_forecast if one.outflow] == [10]
+    found = find_documents(source, "t1", Question(number="forecast"), now=NOON)
+    assert found is not None
+    assert found.now.total == -10
 
 
 def test_a_missing_currency_is_one_that_nobody_has_a_rate_for(db: Db, engine: Engine) -> None:

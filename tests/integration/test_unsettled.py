@@ -369,3 +369,24 @@ def test_only_tenants_with_many_allocations_have_their_documents_written_down(db
         rows.payment(NOW.date(), 10, on={invoice: 10})
     assert Source(engine, enough_allocations=3).load([TENANT]).unsettled_due == ()
     assert Source(engine, enough_allocations=2).load([TENANT]).unsettled_due == (TENANT,)
+
+
+# What a change of one document does to those that it does not name
+
+
+def test_a_refund_gets_back_what_invoices_leave_less_of_its_credit_note(db: Db, engine: Engine) -> None:
+    books = Books(db, engine)
+    before = NOW.date() - timedelta(days=9)
+    books.rows.invoice(before, 100, invoice_id="i1")
+    books.rows.payment(before, 60, payment_id="p1", on={"i1": 60})
+    books.rows.credit_note(before, 50, invoice_id="n1", on={"i1": 50})
+    # Of the other note 70 are used, so this refund takes 30 of it, and the 10 that the invoice leaves of the first one.
+    books.rows.invoice(before, 70, invoice_id="i2")
+    books.rows.credit_note(before, 100, invoice_id="n2", on={"i2": 70})
+    books.rows.refund(before, 40, payment_id="r1", on={"n1": 10, "n2": 90})
+    books.look("keep")
+    assert is_known(engine, NOW)
+    assert unsettled(db) == set()
+    db.execute("DELETE FROM dashboard.allocation WHERE source_id = 'p1'")
+    books.look("keep")
+    assert unsettled(db) == {"i1", "p1", "r1"}

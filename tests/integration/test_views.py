@@ -31,6 +31,9 @@ metrics = ["Pending Invoices", "Overdue Invoices", "Client Activity"]
 overview = ["receivables", "months"]
 alerts = ["Overdue Invoices"]
 
+[views."営業 \\"A\\""]
+metrics = ["Daily Revenue"]
+
 [views.sales]
 metrics = ["Daily Revenue"]
 overview = ["top_clients", "periods"]
@@ -74,7 +77,7 @@ class House:
 @pytest.fixture(scope="module")
 def house(services: Services, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     file: Path = tmp_path_factory.mktemp("views") / "views.toml"
-    file.write_text(VIEWS)
+    file.write_text(VIEWS, encoding="utf-8")
     with web_and_worker(services, env={"DASHBOARD_VIEWS": str(file)}) as started:
         made = House(*started)
         assert made.ask("realtime/recalculate/", None, "POST").status_code == 200
@@ -235,6 +238,13 @@ def test_a_socket_keeps_its_view(house: House) -> None:
         assert refused["code"] == "another_view"
         socket.send({"type": "refresh", "token": house.token()})
         assert socket.receive_type("token.refreshed")
+
+
+def test_a_view_may_have_any_name(house: House) -> None:
+    answer = house.ask("realtime/aggregate/", '営業 "A"')
+    assert [metric["name"] for metric in answer.json()["metrics"]] == ["Daily Revenue"]
+    tag = answer.headers["ETag"]
+    assert house.ask("realtime/aggregate/", '営業 "A"', **{"If-None-Match": tag}).status_code == 304
 
 
 @pytest.mark.parametrize("view", ["nonsense", "", 7, ["operations"]])

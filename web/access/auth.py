@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import redis
 import structlog
@@ -105,6 +106,12 @@ class Auth:
                 self._not_revoked_until.clear()
             self._not_revoked_until[caller.token_id] = now + _REVOCATION_KNOWN_FOR_S
         return revoked
+
+    def revoked(self, token_ids: Sequence[str]) -> list[str]:
+        """Those of these token ids that are revoked now; raises StoreUnavailable."""
+        with self._circuit.guard():
+            found = cast("list[bytes | None]", self._client.mget([self._keys.revoked(one) for one in token_ids]))
+        return [token_id for token_id, mark in zip(token_ids, found, strict=True) if mark is not None]
 
     def is_known_origin(self, request: Request) -> bool:
         """Whether the Origin header names ourselves or an allowed origin, exactly."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import TypeVar, get_args
 from urllib.parse import urlencode
 
@@ -18,6 +18,7 @@ from shared.versions import Version
 from web.access.auth import Auth
 from web.access.limits import Limiter
 from web.api.snapshot import SnapshotFinder
+from web.http.deadlines import in_pieces
 from web.http.problems import BadRequest, NotFound, Unavailable
 from web.http.requests import query, whole_number
 from web.redis.circuit import Circuit
@@ -141,7 +142,7 @@ def _check_days(period: str | None, first: date | None, last: date | None) -> No
         return
     if first is None or last is None:
         raise BadRequest(f"{'from' if first is None else 'to'} is missing.", code="bad_parameter")
-    if not first <= last < first + timedelta(days=LONGEST_DAYS):
+    if not 0 <= (last - first).days < LONGEST_DAYS:
         raise BadRequest(f"to must be from 0 to {LONGEST_DAYS - 1} days after from.", code="bad_parameter")
 
 
@@ -185,7 +186,8 @@ def _queued() -> Response:
 
 
 def _file(name: str, content: bytes) -> Response:
-    response = Response(content, content_type="text/csv; charset=utf-8")
+    response = Response(in_pieces(content), content_type="text/csv; charset=utf-8")
+    response.content_length = len(content)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return _uncached(response)
 

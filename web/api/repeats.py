@@ -135,7 +135,12 @@ def _question(environ: Mapping[str, Any]) -> tuple[Any, ...] | None:
     if path not in PATHS or environ["REQUEST_METHOD"] != "GET" or environ.get("QUERY_STRING"):
         return None
     authorization = environ.get("HTTP_AUTHORIZATION")
-    if not authorization or any(name in environ for name in _UNUSUAL):
+    # A target that is a whole address names a host of its own.
+    if (
+        not authorization
+        or not environ.get("RAW_URI", "/").startswith("/")
+        or any(name in environ for name in _UNUSUAL)
+    ):
         return None
     digest = hashlib.sha256(authorization.encode("latin-1")).digest()
     return (path, digest, *(environ.get(name) for name in _ASKED))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from flask import Flask, Response, g, request
 from prometheus_client import Counter
 
-from shared.errors import StoreUnavailable
+from shared.errors import DaybookError, StoreUnavailable
 from web.access.auth import Auth
 from web.access.limits import Limiter
 from web.api.repeats import CALLER
@@ -83,7 +83,12 @@ def register(app: Flask, *, finder: SnapshotFinder, auth: Auth, limiter: Limiter
             caller = auth.authenticate(request)
             if caller.expires_at - time.time() > LEASE_S:
                 request.environ[CALLER] = caller
-            update = finder.find(caller.tenant_id, form).through(caller.view)
+            try:
+                update = finder.find(caller.tenant_id, form).through(caller.view)
+            except DaybookError:
+                # Of all answers these cost most: a tenant that is not there is looked for in the database.
+                g.allowance = limiter.hit("requests", caller)
+                raise
             if request.if_none_match.contains_weak(update.etag):
                 # A 304 counts no request.
                 reads.labels("not_modified").inc()

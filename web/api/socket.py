@@ -25,6 +25,7 @@ from web.http.requests import query
 from web.live.hub import Hub
 from web.live.lifetime import Lifetime
 from web.live.mailbox import Mailbox, Update
+from web.live.revocations import Revocations
 from web.live.snapshots import Snapshots
 from web.live.stages import Sent
 from web.transport.compression import Compression, agree
@@ -57,6 +58,7 @@ class Sockets:
         hub: Hub,
         snapshots: Snapshots,
         auth: Auth,
+        revocations: Revocations,
         settings: Settings,
         closes: Counter,
     ) -> None:
@@ -65,6 +67,7 @@ class Sockets:
         self._hub = hub
         self._snapshots = snapshots
         self._auth = auth
+        self._revocations = revocations
         self._settings = settings
         self._closes = closes
         self._sock = Sock()
@@ -107,7 +110,6 @@ class Sockets:
             admission.caller,
             is_draining=self._hub.is_draining,
             is_gone=lambda: mailbox.is_tenant_gone,
-            is_revoked=self._auth.is_revoked,
         )
         parts = SessionParts(
             socket=WebSocket(connection, g.compression),
@@ -118,7 +120,8 @@ class Sockets:
             closes=self._closes,
         )
         try:
-            talk(parts)
+            with self._revocations.watched(lifetime, mailbox.wake):
+                talk(parts)
         finally:
             connection.release()
 

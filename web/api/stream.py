@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from flask import Flask, Response, request
 
 from shared.settings import Intervals
 from shared.versions import Version
-from web.access.auth import TICKET_PARAMETER, Auth
+from web.access.auth import TICKET_PARAMETER
 from web.api.admission import Doorkeeper
 from web.http.clock import from_epoch_s, now
 from web.http.requests import query, whole_number
@@ -19,6 +20,7 @@ from web.live.freshness import Staleness
 from web.live.hub import Hub
 from web.live.lifetime import Ending, Lifetime
 from web.live.mailbox import Mailbox, Update
+from web.live.revocations import Revocations
 from web.live.snapshots import Snapshots
 from web.live.stages import Sent
 from web.transport import sse
@@ -162,7 +164,7 @@ def register(
     doorkeeper: Doorkeeper,
     hub: Hub,
     snapshots: Snapshots,
-    auth: Auth,
+    revocations: Revocations,
     intervals: Intervals,
     sent: Sent,
 ) -> None:
@@ -179,13 +181,18 @@ def register(
             admission.caller,
             is_draining=hub.is_draining,
             is_gone=lambda: mailbox.is_tenant_gone,
-            is_revoked=auth.is_revoked,
         )
+        revocations.watch(lifetime, mailbox.wake)
         served = EventStream(connection)
         session = StreamSession(mailbox, served, lifetime, wishes, snapshots=snapshots, sent=sent)
         response = Response(served.send(session.events()), content_type="text/event-stream; charset=utf-8")
         response.headers["Cache-Control"] = "no-store"
         response.headers["X-Accel-Buffering"] = "no"
-        for free in (admission.slot.release, mailbox.close, connection.release):
+        for free in (
+            admission.slot.release,
+            mailbox.close,
+            connection.release,
+            partial(revocations.leave, lifetime),
+        ):
             response.call_on_close(free)
         return response

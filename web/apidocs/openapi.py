@@ -39,6 +39,7 @@ _PROBLEMS = {
     403: "A cookie came with a request that is not known to come from an allowed page, or (`unknown_view`) the token's claim "
     "dashboard_view names a view that is not defined.",
     404: "There is no such thing for this caller.",
+    408: "The body that was announced did not arrive within 5 s.",
     413: "A body where none is read, one without a length, or one of more than 64 kB.",
     414: "The address is longer than 4 kB.",
     429: "Over a limit; wait for `Retry-After` seconds.",

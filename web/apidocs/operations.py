@@ -85,9 +85,11 @@ def header(name: str, description: str, **schema: Any) -> Parameter:
     return Parameter(name=name, where="header", description=description, schema={"type": "string", **schema})
 
 
-def _api(summary: str, *, tag: str = "dashboard", not_found: bool = False, **rest: Any) -> Operation:
+def _api(
+    summary: str, *, tag: str = "dashboard", not_found: bool = False, has_body: bool = False, **rest: Any
+) -> Operation:
     """An operation under /api/: it needs a token, counts against a rate, and is refused in the same ways as the others."""
-    problems = (*_API, 404) if not_found else _API
+    problems = (*_API, *((404,) if not_found else ()), *((408,) if has_body else ()))
     return Operation(tag=tag, summary=summary, problems=problems, security=rest.pop("security", _TOKEN), **rest)
 
 
@@ -232,6 +234,7 @@ def operations(min_interval_s: int, max_interval_s: int, default_interval_s: int
                     pattern="^[ -~]+$",
                 ),
             ),
+            has_body=True,
             not_found=True,
             answers={
                 200: Answer("It is done.", {JSON: Recalculated}, LIMIT_HEADERS),
@@ -257,6 +260,7 @@ def operations(min_interval_s: int, max_interval_s: int, default_interval_s: int
             "Somebody has seen to an alert",
             description="Everybody of the tenant sees it at once. Acknowledged already: nothing changes.",
             tag="alerts",
+            has_body=True,
             not_found=True,
             answers={202: Answer("It is queued.", {JSON: AlertCommanded}, LIMIT_HEADERS)},
         ),
@@ -264,6 +268,7 @@ def operations(min_interval_s: int, max_interval_s: int, default_interval_s: int
             "Put an alert off",
             description="For so many minutes, or until a moment. It is told again then, if it still holds.",
             tag="alerts",
+            has_body=True,
             not_found=True,
             body=SnoozeWanted,
             answers={202: Answer("It is queued.", {JSON: AlertCommanded}, LIMIT_HEADERS)},
@@ -273,6 +278,7 @@ def operations(min_interval_s: int, max_interval_s: int, default_interval_s: int
             description="EventSource and WebSocket cannot send a header. Where the cookie does not reach either, ask for a "
             "ticket and open `path?ticket=…` with it: once, within 30 s.",
             tag="credentials",
+            has_body=True,
             body=TicketWanted,
             answers={201: Answer("The ticket.", {JSON: TicketIssued}, LIMIT_HEADERS)},
         ),

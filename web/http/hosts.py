@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from urllib.parse import urlsplit
 
 from flask import Request
 
@@ -29,7 +30,7 @@ class TrustedHosts:
 
     def check(self, request: Request) -> None:
         """Raise BadRequest for another host, unless it is a probe that asks."""
-        if request.path not in PROBES and not self.trusts(request.host):
+        if request.path not in PROBES and not all(map(self.trusts, _named(request))):
             raise BadRequest("The Host header names none of the hosts that are served here.", code="bad_host")
 
     def trusts(self, host: str) -> bool:
@@ -47,6 +48,12 @@ class TrustedHosts:
             if entry.startswith("."):
                 self._domains += (entry,)
             self._names.add(entry.removeprefix("."))
+
+
+def _named(request: Request) -> tuple[str, ...]:
+    """The hosts that the request is for: the header's, and that of a target which is a whole address (RFC 9112, 3.2.2)."""
+    target = request.environ.get("RAW_URI", "/")
+    return (request.host,) if target.startswith("/") else (request.host, urlsplit(target).netloc)
 
 
 def _bare(host: str) -> str:

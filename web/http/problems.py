@@ -93,6 +93,12 @@ class BodyTooLarge(Refused):
     code = "body_too_large"
 
 
+class BodyTooSlow(Refused):
+    """The body that was announced did not arrive in time. Send it with the head of the request."""
+
+    code = "body_too_slow"
+
+
 class UriTooLong(Refused):
     """The address is longer than 4 kB."""
 
@@ -131,6 +137,7 @@ _STATUS: dict[type[DaybookError], HTTPStatus] = {
     OriginForbidden: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    BodyTooSlow: HTTPStatus.REQUEST_TIMEOUT,
     UriTooLong: HTTPStatus.REQUEST_URI_TOO_LONG,
     TooMany: HTTPStatus.TOO_MANY_REQUESTS,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -10,6 +10,7 @@ import msgspec
 from flask import Request
 
 from shared import strict_json
+from web.http.deadlines import while_the_body_comes
 from web.http.problems import BadRequest, BodyTooLarge, UriTooLong
 
 MAX_URI_BYTES = 4096
@@ -38,14 +39,14 @@ def check_envelope(request: Request) -> None:
 def body(request: Request, kind: type[T], example: str) -> T:
     """The body, one of `kind`; raises BadRequest with `example` for anything that is not strict JSON of that shape."""
     try:
-        return msgspec.convert(strict_json.loads(request.get_data()), kind)
+        return msgspec.convert(strict_json.loads(_data(request)), kind)
     except (ValueError, RecursionError, msgspec.ValidationError) as error:
         raise BadRequest(f"The body must be {example}, each name once.", code="bad_body") from error
 
 
 def check_idle_body(request: Request) -> None:
     """Where nothing is read from the body, JSON in it is still strict JSON; raises BadRequest."""
-    if request.is_json and (data := request.get_data()):
+    if request.is_json and (data := _data(request)):
         try:
             strict_json.loads(data)
         except (ValueError, RecursionError) as error:
@@ -93,6 +94,11 @@ def flag(parameters: dict[str, str], name: str, *, default: bool) -> bool:
     if text not in ("0", "1"):
         raise BadRequest(f"{name} must be 0 or 1.", code="bad_parameter")
     return text == "1"
+
+
+def _data(request: Request) -> bytes:
+    with while_the_body_comes():
+        return request.get_data()
 
 
 def _decoded(pair: str) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from shared.notices import Notice
 from web.live.freshness import FRESH, Freshness, Staleness
 from web.live.looking import Looking
 from web.live.read_queue import surviving
+from web.live.revocations import Revocations
 from web.live.snapshots import Snapshots
 from web.live.subscriber import Subscriber
 
@@ -49,6 +50,7 @@ class Hub:
         snapshots: Snapshots,
         *followers: Follower,
         looking: Looking,
+        revocations: Revocations,
         resyncs: Counter,
     ) -> None:
         """`followers` follow beside the snapshots; `resyncs` counts subscriptions to the channel."""
@@ -56,6 +58,7 @@ class Hub:
         self._snapshots = snapshots
         self._followers: tuple[Follower, ...] = (*followers, snapshots)
         self._looking = looking
+        self._revocations = revocations
         self._resyncs = resyncs
         self._subscriber = Subscriber(
             client, keys, heard=freshness.heard, subscribed=self._resync, noticed=self._noticed
@@ -72,6 +75,7 @@ class Hub:
                 *(one.read_forever for one in self._followers),
                 self._tick_forever,
                 self._look_forever,
+                self._revocations.check_forever,
             )
             for loop in loops:
                 gevent.spawn(surviving, loop)

@@ -11,9 +11,6 @@ from enum import Enum, auto
 
 from web.access.tokens import Caller
 
-# How soon a token that was revoked ends the sockets and streams that it opened.
-REVOCATION_CHECK_S = 20.0
-
 
 class Ending(Enum):
     """Why the server ends a client's connection."""
@@ -34,14 +31,12 @@ class Lifetime:
         *,
         is_draining: Callable[[], bool],
         is_gone: Callable[[], bool],
-        is_revoked: Callable[[Caller], bool],
     ) -> None:
         """`is_gone` tells whether the tenant ceased to exist."""
         self.caller = caller
         self._is_draining = is_draining
         self._is_gone = is_gone
-        self._is_revoked = is_revoked
-        self._revocation_checked_at = time.monotonic()
+        self._revoked: str | None = None
 
     def ending(self) -> Ending | None:
         """Why the client must go now; None while it may stay."""
@@ -51,7 +46,8 @@ class Lifetime:
             return Ending.TENANT_GONE
         if time.time() >= self.caller.expires_at:
             return Ending.TOKEN_EXPIRED
-        return Ending.TOKEN_REVOKED if self._has_been_revoked() else None
+        is_revoked = self._revoked is not None and self._revoked == self.caller.token_id
+        return Ending.TOKEN_REVOKED if is_revoked else None
 
     def ending_of_slow_reader(self) -> Ending:
         """Why a client goes that did not read: a restart does not wait for it, but is not held against it either."""
@@ -66,8 +62,6 @@ class Lifetime:
         """The client brought a newer token."""
         self.caller = caller
 
-    def _has_been_revoked(self) -> bool:
-        if time.monotonic() - self._revocation_checked_at < REVOCATION_CHECK_S:
-            return False
-        self._revocation_checked_at = time.monotonic()
-        return self._is_revoked(self.caller)
+    def revoke(self, token_id: str) -> None:
+        """The token of this id is revoked; a newer one that the client brought meanwhile is not."""
+        self._revoked = token_id

@@ -44,6 +44,13 @@ class Looking:
             self._unmarked.add(tenant_id)
             self._wake.set()
 
+    def look_again(self, tenant_id: str) -> None:
+        """The store has lost what it held of the tenant, so it may not know any more that somebody looks."""
+        marked_at = self._marked_at.get(tenant_id)
+        if marked_at is not None and time.monotonic() - marked_at > RETRY_S:
+            del self._marked_at[tenant_id]
+            self.look(tenant_id)
+
     def looked_for_s(self, tenant_id: str) -> float:
         """How long somebody here has looked at the tenant."""
         since = self._since.get(tenant_id)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
+from urllib.parse import quote
 
 from gevent.event import Event
 
@@ -55,8 +56,12 @@ class Update:
 
     @property
     def etag(self) -> str:
-        """The version, the view and whether it is stale: another answer has another tag."""
-        return f"{self.version}{f'.{self.view.name}' if self.view else ''}{'+stale' if self.stale else ''}"
+        """The version, the view and whether it is stale: another answer has another tag.
+
+        Views may have any name, and a header only some characters.
+        """
+        view = f".{quote(self.view.name, safe='')}" if self.view else ""
+        return f"{self.version}{view}{'+stale' if self.stale else ''}"
 
     @cached_property
     def body(self) -> bytes:

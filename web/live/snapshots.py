@@ -125,7 +125,10 @@ class Snapshots:
     def newest(self, tenant_id: str) -> Snapshot | Gone | None:
         """The snapshot as the store holds it now; None when it holds none. Raises StoreUnavailable."""
         self._looking.look(tenant_id)
-        return self._replica.newest(tenant_id)
+        found = self._replica.newest(tenant_id)
+        if found is None:
+            self._looking.look_again(tenant_id)
+        return found
 
     def held(self, tenant_id: str) -> Snapshot | None:
         """What this process has of it, for when the store cannot be asked."""
@@ -176,9 +179,10 @@ class Snapshots:
 
     def _request(self, mailbox: Mailbox) -> None:
         mailbox.wanting = True
-        held = self._replica.held(mailbox.tenant_id)
+        held, audience = self._replica.held(mailbox.tenant_id), self._audiences[mailbox.tenant_id]
         if held and held.value and time.monotonic() - held.read_at < YOUNG_S:
-            mailbox.post(held.value.update)
+            # Marked as clients were told last, which may be later than this reading.
+            self._deliver(held, audience, everyone=False, stale=audience.announced.stale)
         else:
             self._replica.read_soon([mailbox.tenant_id])
 
@@ -229,6 +233,7 @@ class Snapshots:
         return _since(held.missing_since, "snapshot_missing")
 
     def _mend(self, tenant_id: str, seen: Version | None) -> None:
+        self._looking.look_again(tenant_id)
         try:
             if seen is None:
                 self._remedies.ask(tenant_id)

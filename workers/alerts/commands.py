@@ -11,31 +11,44 @@ from sqlalchemy import Connection, text
 from workers.alerts import tables
 
 # The last command counts: who acknowledges a snoozed alert ends the snooze, who snoozes an acknowledged one wants to hear
-# of it again. A command delivered a second time is known by its id and changes nothing, whatever happened in between.
-_ACKNOWLEDGE = text("""
+# of it again, and of the same matter on earlier days no other snooze is left to be taken up. A command delivered a second
+# time is known by its id and changes nothing, whatever happened in between.
+_ENDED = """
+    ended AS (
+        UPDATE dashboard.alert AS earlier SET snoozed_until = NULL FROM {command} AS later
+        WHERE earlier.tenant_id = :tenant_id AND earlier.snoozed_until IS NOT NULL AND earlier.local_date < later.local_date
+            AND (earlier.rule, earlier.subject) = (later.rule, later.subject)
+    )
+"""
+
+_ACKNOWLEDGE = text(
+    """
     WITH acknowledged AS (
         UPDATE dashboard.alert SET acknowledged_at = now(), acknowledged_by = :subject, snoozed_until = NULL
         WHERE tenant_id = :tenant_id AND alert_id = :alert_id AND acknowledged_at IS NULL
             AND NOT EXISTS (SELECT FROM dashboard.alert_event WHERE tenant_id = :tenant_id AND command_id = :command_id)
-        RETURNING alert_id, level, raised_at
-    ), noted AS (
+        RETURNING alert_id, level, raised_at, rule, subject, local_date
+    ), {ended}, noted AS (
         INSERT INTO dashboard.alert_event (tenant_id, alert_id, kind, at, by, level, command_id)
         SELECT :tenant_id, alert_id, 'acknowledged', now(), :subject, level, :command_id FROM acknowledged
     )
     SELECT greatest(0, extract(epoch FROM now() - raised_at)) FROM acknowledged
-""")
+""".replace("{ended}", _ENDED.strip().replace("{command}", "acknowledged"))
+)
 
-_SNOOZE = text("""
+_SNOOZE = text(
+    """
     WITH snoozed AS (
         UPDATE dashboard.alert SET snoozed_until = :until, acknowledged_at = NULL, acknowledged_by = NULL
         WHERE tenant_id = :tenant_id AND alert_id = :alert_id
             AND (acknowledged_at IS NOT NULL OR snoozed_until IS DISTINCT FROM :until)
             AND NOT EXISTS (SELECT FROM dashboard.alert_event WHERE tenant_id = :tenant_id AND command_id = :command_id)
-        RETURNING alert_id, level
-    )
+        RETURNING alert_id, level, rule, subject, local_date
+    ), {ended}
     INSERT INTO dashboard.alert_event (tenant_id, alert_id, kind, at, by, level, until, command_id)
     SELECT :tenant_id, alert_id, 'snoozed', now(), :subject, level, :until, :command_id FROM snoozed
-""")
+""".replace("{ended}", _ENDED.strip().replace("{command}", "snoozed"))
+)
 
 _SUBSCRIBE = text("""
     INSERT INTO dashboard.subscription AS kept (tenant_id, subject, levels, metrics)

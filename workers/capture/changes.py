@@ -50,16 +50,19 @@ def defer(connection: psycopg.Connection, tenant_ids: Sequence[str], delay_s: in
     )
 
 
-def waited_tenants(connection: psycopg.Connection, limit: int) -> list[str]:
-    """Tenants whose changes have waited long enough, the longest waiting first, of the `limit` rows that have done so."""
+def waited_tenants(connection: psycopg.Connection, limit: int, *, but: Sequence[str] = ()) -> list[str]:
+    """Tenants whose changes have waited long enough, the longest waiting first, of the `limit` rows that have done so; none
+    of those in `but`, whose rows do not count."""
     rows = connection.execute(
         """
         SELECT tenant_id FROM (
-            SELECT tenant_id, due_at FROM dashboard.change WHERE due_at <= clock_timestamp() ORDER BY due_at, id LIMIT %s
+            SELECT tenant_id, due_at FROM dashboard.change
+            WHERE due_at <= clock_timestamp() AND tenant_id <> ALL (%s)
+            ORDER BY due_at, id LIMIT %s
         ) AS longest
         GROUP BY tenant_id ORDER BY min(due_at)
         """,
-        [limit],
+        [list(but), limit],
     )
     return [tenant_id for (tenant_id,) in rows]
 
@@ -102,38 +105,50 @@ def expand_everyone(connection: psycopg.Connection, *, hot: Sequence[str] = (), 
     """
     connection.execute(
         """
-        WITH everyone AS (DELETE FROM dashboard.change WHERE tenant_id = %(everyone)s RETURNING oldest_day, named_documents)
-        INSERT INTO dashboard.change (tenant_id, oldest_day, named_documents, due_at)
+        WITH everyone AS (
+            DELETE FROM dashboard.change WHERE tenant_id = %(everyone)s
+            RETURNING oldest_day, document_ids, named_documents
+        )
+        INSERT INTO dashboard.change (tenant_id, oldest_day, document_ids, named_documents, due_at)
         SELECT
             tenant_id,
             (SELECT CASE WHEN count(*) = count(oldest_day) THEN min(oldest_day) END FROM everyone),
+            (SELECT array_agg(DISTINCT id) FROM everyone, unnest(document_ids) AS id),
             (SELECT CASE WHEN bool_and(coalesce(named_documents = '{}', false)) THEN '{}'::text[] END FROM everyone),
             CASE WHEN tenant_id <> ALL (%(hot)s) THEN dashboard.next_turn(tenant_id, %(delay_s)s) END
         FROM (
             SELECT tenant_id FROM dashboard.tenant UNION SELECT tenant_id FROM dashboard.daily_close
         ) AS known
-        WHERE EXISTS (SELECT FROM everyone)
+        WHERE tenant_id IS NOT NULL AND EXISTS (SELECT FROM everyone)
         """,
         {"everyone": EVERYONE, "hot": list(hot), "delay_s": delay_s},
     )
 
 
 def roll_days(
-    connection: psycopg.Connection, now: datetime, *, hot: Callable[[], Sequence[str]] = list, delay_s: int = 0
+    connection: psycopg.Connection,
+    now: datetime | None = None,
+    *,
+    hot: Callable[[], Sequence[str]] = list,
+    delay_s: int = 0,
 ) -> int:
     """Make due every tenant whose local day has changed since this was last asked; returns how many.
+
+    `now` (aware): by default what the database's clock says, as for a load. By one that is ahead of it tenants would be
+    computed for the day that ends, and not again when it has ended.
 
     Daily values roll, invoices become overdue and quotes expire at the tenant's midnight without any row changing. All wait
     for their turn, as in `defer`: those that are `hot`, asked for only when a day has changed, for HOT_MIDNIGHT_S at most.
     """
     rows = connection.execute(
         """
-        SELECT zones.timezone, local_day.local_date
-        FROM (SELECT DISTINCT timezone FROM dashboard.tenant WHERE timezone IS NOT NULL) AS zones
+        SELECT zones.timezone, local_day.local_date, clock_timestamp()
+        FROM (SELECT DISTINCT coalesce(timezone, 'UTC') AS timezone FROM dashboard.tenant) AS zones
         LEFT JOIN dashboard.local_day USING (timezone)
         """
     ).fetchall()
-    if not (rolled := _rolled(dict(rows), now)):
+    moment = now or max((at for _, _, at in rows), default=None)
+    if moment is None or not (rolled := _rolled({zone: day for zone, day, _ in rows}, moment)):
         return 0
     who = {"hot": list(hot()), "hot_delay_s": min(HOT_MIDNIGHT_S, delay_s), "delay_s": delay_s}
     return sum(_roll(connection, {"zone": zone, "today": today, **who}) for zone, today in rolled.items())
@@ -160,7 +175,8 @@ def _roll(connection: psycopg.Connection, values: Mapping[str, object]) -> int:
             'infinity',
             '{}',
             dashboard.next_turn(tenant_id, CASE WHEN tenant_id = ANY (%(hot)s) THEN %(hot_delay_s)s ELSE %(delay_s)s END)
-        FROM dashboard.tenant JOIN moved USING (timezone)
+        FROM dashboard.tenant JOIN moved ON moved.timezone = coalesce(tenant.timezone, 'UTC')
+        WHERE tenant_id IS NOT NULL
         """,
         values,
     ).rowcount

@@ -136,8 +136,8 @@ def _money(least: int | None) -> Callable[[Decimal], Decimal]:
 def _rate(value: Decimal) -> Decimal:
     if not value.is_finite() or value >= _RATE_LIMIT:
         raise BadDocument(f"{value} is no rate below 10^12")
-    kept = value.quantize(_RATE_PLACES)
-    if kept <= 0:
+    # Below 0 it may have more digits than can be quantized.
+    if value <= 0 or (kept := value.quantize(_RATE_PLACES)) == 0:
         raise BadDocument(f"{value} is no rate above 0")
     return kept
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import codecs
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice, product
@@ -20,16 +21,25 @@ from workers.source.failures import translate_database_errors
 
 BATCH = 5000
 """Lines of one transaction."""
+DEADLOCKS_BORNE = 5
+"""So often a batch is written anew after PostgreSQL has ended it for somebody else's sake."""
 
 _EVER = datetime.max.replace(tzinfo=UTC)
+_Row = tuple[str, tuple[Any, ...]]
 # No row's fault: rights that only show when they are used, a standby, a schema that is behind.
 _CLOSED = (
     psycopg.errors.InsufficientPrivilege,
     psycopg.errors.ReadOnlySqlTransaction,
     psycopg.errors.UndefinedColumn,
 )
-# What the database finds wrong with a row that passed the contract: the host's own constraints and triggers.
-_ROW_IS_BAD = (psycopg.errors.DataError, psycopg.errors.IntegrityError, psycopg.errors.RaiseException)
+# What the database finds wrong with a row that passed the contract: the host's own constraints and triggers, and texts too
+# long for an index.
+_ROW_IS_BAD = (
+    psycopg.errors.DataError,
+    psycopg.errors.IntegrityError,
+    psycopg.errors.RaiseException,
+    psycopg.errors.ProgramLimitExceeded,
+)
 
 
 class MayNotWrite(DaybookError):
@@ -93,11 +103,9 @@ def _ingest(
         closed = unwritable(connection)
     if len(closed) == len(TABLES):
         raise MayNotWrite(closed["invoice"])
-    numbered = ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
+    numbered = ((number, line) for number, line in enumerate(_without_mark(lines), start=1) if line.strip())
     while some := dict(islice(numbered, batch)):
-        one = _Batch(connection, closed)
-        with connection.transaction():
-            written, deleted = one.write(some)
+        one, (written, deleted) = _written(connection, closed, some)
         result.lines += len(some)
         result.written += written
         result.deleted += deleted
@@ -106,6 +114,28 @@ def _ingest(
             refused(Refusal(line, reason, some[line][:LONGEST_LINE].decode(errors="replace").strip()))
         advance()
     return result
+
+
+def _without_mark(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines without the byte order mark that some programs write before the first one."""
+    for number, line in enumerate(lines):
+        yield line if number else line.removeprefix(codecs.BOM_UTF8)
+
+
+def _written(
+    connection: psycopg.Connection[Any], closed: Mapping[str, str], some: Mapping[int, bytes]
+) -> tuple[_Batch, tuple[int, int]]:
+    """The batch, written. The host writes the same rows in an order of its own, and so does another ingest that deletes what
+    this one writes: whom PostgreSQL ends so that the other can go on begins anew."""
+    for deadlocks in range(DEADLOCKS_BORNE + 1):
+        one = _Batch(connection, closed)
+        try:
+            with connection.transaction():
+                return one, one.write(some)
+        except psycopg.errors.DeadlockDetected:
+            if deadlocks == DEADLOCKS_BORNE:
+                raise
+    raise AssertionError("the last try returns or raises")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,31 +148,39 @@ class _Batch:
 
     def write(self, some: Mapping[int, bytes]) -> tuple[int, int]:
         """How many rows were written and how many deleted."""
-        newest = self._newest(some)
-        # In the order of keys, so that two that ingest the same rows wait for each other and never in a circle.
-        in_order = [newest[key] for key in sorted(newest)]
+        asked = self._asked(some)
         counts = {True: 0, False: 0}
-        for table, delete in product(TABLES, counts):
-            changes = [one for one in in_order if one.table == table and (one.values is None) == delete]
-            counts[delete] += self._write_good(table, changes, delete=delete)
+        while asked:
+            # In the order of keys, so that two that ingest the same rows wait for each other and never in a circle.
+            newest = [asked[key][-1] for key in sorted(asked)]
+            for table, delete in product(TABLES, counts):
+                changes = [one for one in newest if one.table == table and (one.values is None) == delete]
+                counts[delete] += self._write_good(table, changes, delete=delete)
+            # Where the database refuses a line, the one before it stands.
+            asked = {
+                key: before
+                for key, changes in asked.items()
+                if changes[-1].line in self.refused and (before := changes[:-1])
+            }
         return counts[False], counts[True]
 
-    def _newest(self, some: Mapping[int, bytes]) -> dict[tuple[str, tuple[Any, ...]], Change]:
-        """What is asked for last of each row."""
-        newest: dict[tuple[str, tuple[Any, ...]], Change] = {}
+    def _asked(self, some: Mapping[int, bytes]) -> dict[_Row, list[Change]]:
+        """What is asked for of each row, the newest last."""
+        asked: dict[_Row, list[Change]] = {}
         for line, data in some.items():
             try:
-                asked = change(line, data)
+                one = change(line, data)
             except BadDocument as error:
                 self.refused[line] = str(error)
                 continue
-            if reason := self.closed.get(asked.table):
+            if reason := self.closed.get(one.table):
                 self.refused[line] = reason
                 continue
-            held = newest.get((asked.table, asked.key))
-            if held is None or (held.updated_at or _EVER) <= (asked.updated_at or _EVER):
-                newest[asked.table, asked.key] = asked
-        return newest
+            asked.setdefault((one.table, one.key), []).append(one)
+        for changes in asked.values():
+            if len(changes) > 1:
+                changes.sort(key=lambda one: one.updated_at or _EVER)
+        return asked
 
     def _write_good(self, table: str, changes: Sequence[Change], *, delete: bool) -> int:
         """Write all of them; where the database refuses a row, all but those that it refuses."""

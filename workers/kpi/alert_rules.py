@@ -8,6 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from msgspec import UNSET
 
 from shared.snapshot import CASH_FLOW, CONVERSION, OVERDUE, PROFIT, REVENUE, Level, Metric
@@ -22,8 +23,7 @@ Params = dict[str, Any]
 REVENUE_CONFIDENCE = Decimal("0.5")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """What a rule may look at: the metrics as the owner sees them, and the sums behind them."""
 
     facts: TenantFacts

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from datetime import date
+
+import msgspec
 
 from workers.facts import TenantFacts
-from workers.kpi.flows import Entry, Flow, collect, merged
+from workers.kpi.flows import Flow, collect
+from workers.kpi.totals import Entry
 
 
-@dataclass(frozen=True, slots=True)
-class CashMovements:
+class CashMovements(msgspec.Struct, frozen=True):
     """Money by day paid. `money_in`: payments; `money_out`: refunds and expenses, negative; `net`: both together."""
 
     money_in: Flow
@@ -19,12 +21,11 @@ class CashMovements:
 
 def cash_movements(facts: TenantFacts) -> CashMovements:
     """Every movement of money, in base units; whatever the tenant's basis. Raises ValueError if one is no number."""
-    entries_in: list[Entry] = []
-    entries_out: list[Entry] = []
-    for payment in facts.payments:
-        entry = Entry(payment.day, payment.no_rate, payment.amount, payment.documents)
-        (entries_in if payment.kind == "payment" else entries_out).append(entry)
-    for paid in facts.paid_expenses:
-        entries_out.append(Entry(paid.day, paid.no_rate, paid.gross.copy_negate(), paid.documents, paid.anomalies))
-    money_in, money_out = collect(entries_in), collect(entries_out)
-    return CashMovements(money_in, money_out, merged(money_in, money_out))
+    paid_in: list[Entry[date]] = []
+    paid_out: list[Entry[date]] = []
+    for group in facts.payments:
+        side = paid_in if group.kind == "payment" else paid_out
+        side.append((group.day, group.no_rate, group.amount, group.documents, 0))
+    paid_out += [(g.day, g.no_rate, g.gross.copy_negate(), g.documents, g.anomalies) for g in facts.paid_expenses]
+    today = facts.clock.today
+    return CashMovements(collect(paid_in, today), collect(paid_out, today), collect([*paid_in, *paid_out], today))

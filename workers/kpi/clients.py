@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from shared.currency import exponent
 from shared.snapshot import ACTIVITY, Metric, TopClient
 from workers.facts import TenantFacts
 from workers.kpi.days import trailing
 from workers.kpi.metrics import count_metric
-from workers.kpi.money import RATIO_PLACES, money_or_none, rounded_or_none
 from workers.kpi.ranking import ranked
-from workers.kpi.totals import Total
+from workers.kpi.totals import Total, Totals
 
 ACTIVE_DAYS = 30
 
@@ -24,49 +24,45 @@ def activity_metric(facts: TenantFacts) -> Metric:
 def _documents(facts: TenantFacts) -> Total:
     """What makes clients active: invoices, payments and won quotes of the window, with a client or without."""
     period = trailing(facts.clock.today, ACTIVE_DAYS)
+    first, last = period.first, period.last
     total = Total()
-    for invoice in facts.invoices:
-        if invoice.kind == "invoice" and invoice.day in period:
-            total.add(invoice.gross, invoice.documents, no_rate=invoice.no_rate, anomalies=invoice.anomalies)
-    for payment in facts.payments:
-        if payment.kind == "payment" and payment.day in period:
-            total.add(payment.amount, payment.documents, no_rate=payment.no_rate)
-    for quote in facts.quotes:
-        if quote.outcome == "won" and quote.window == "recent":
-            total.add(quote.amount, quote.documents, no_rate=quote.no_rate, anomalies=quote.anomalies)
+    total.add_all(
+        [
+            (g.no_rate, g.gross, g.documents, g.anomalies)
+            for g in facts.invoices
+            if g.kind == "invoice" and first <= g.day <= last
+        ]
+    )
+    total.add_all(
+        [
+            (g.no_rate, g.amount, g.documents, 0)
+            for g in facts.payments
+            if g.kind == "payment" and first <= g.day <= last
+        ]
+    )
+    total.add_all(
+        [
+            (g.no_rate, g.amount, g.documents, g.anomalies)
+            for g in facts.quotes
+            if g.outcome == "won" and g.window == "recent"
+        ]
+    )
     return total
 
 
-def by_client(facts: TenantFacts) -> dict[str | None, Total]:
+def by_client(facts: TenantFacts) -> Totals[str | None]:
     """Revenue (accrual) of the trailing 90 days from each client; invoices without client stand together as None."""
-    totals: dict[str | None, Total] = {}
-    for group in facts.clients:
-        total = totals.get(group.client_id)
-        if total is None:
-            total = totals[group.client_id] = Total()
-        total.add(group.net, group.documents, no_rate=group.no_rate)
+    totals: Totals[str | None] = Totals()
+    totals.add([(group.client_id, group.no_rate, group.net, group.documents, 0) for group in facts.clients])
     return totals
 
 
-def clients_left_out(facts: TenantFacts) -> Total:
-    """What has no rate among that revenue; nothing else is added up."""
-    total = Total()
-    for group in facts.clients:
-        if group.no_rate is not None:
-            total.leave_out(group.no_rate, group.net, group.documents)
-    return total
-
-
-def top_clients(facts: TenantFacts) -> tuple[TopClient, ...]:
+def top_clients(facts: TenantFacts, earned: Totals[str | None]) -> tuple[TopClient, ...]:
     """The ten clients with the highest revenue."""
     names = {group.client_id: group.name for group in facts.clients}
     return tuple(
-        TopClient(
-            client_id=row.name,
-            name=names[row.name],
-            revenue=money_or_none(row.total.value, facts.tenant.base_currency),
-            share=rounded_or_none(row.share, RATIO_PLACES),
-            documents=row.total.documents,
-        )
-        for row in ranked(by_client(facts))
+        [
+            TopClient(client_id=client, name=names[client], revenue=revenue, share=share, documents=documents)
+            for client, revenue, share, documents in ranked(earned, exponent(facts.tenant.base_currency))
+        ]
     )

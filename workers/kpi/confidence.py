@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from shared.snapshot import ConfidenceFactors
-from workers.kpi.money import ONE, RATIO_PLACES, ZERO, rounded
+from workers.kpi.money import ONE, RATIO_PLACES, quotient, rounded
 from workers.kpi.totals import Total
 
 # So many documents make the sample factor one half.
@@ -20,13 +20,15 @@ def confidence(looked_at: Total, day_share: Decimal = ONE) -> tuple[Decimal, Con
     """
     n = looked_at.documents
     sample = Decimal(n) / (n + HALF_TRUSTED_DOCUMENTS)
-    fx = Decimal(looked_at.convertible) / n if n else ONE
-    quality = Decimal(n - looked_at.anomalies) / n if n else ONE
+    fx, quality = _share(looked_at.convertible, n), _share(n - looked_at.anomalies, n)
     factors = ConfidenceFactors(
-        sample=rounded(sample, RATIO_PLACES),
-        day=rounded(day_share, RATIO_PLACES),
-        fx=rounded(fx, RATIO_PLACES),
-        quality=rounded(quality, RATIO_PLACES),
+        sample=quotient(sample, RATIO_PLACES),
+        day=quotient(day_share, RATIO_PLACES),
+        fx=quotient(fx, RATIO_PLACES),
+        quality=quotient(quality, RATIO_PLACES),
     )
-    product = sample * day_share * fx * quality if n else ZERO
-    return rounded(product, RATIO_PLACES), factors
+    return rounded(sample * day_share * fx * quality, RATIO_PLACES), factors
+
+
+def _share(documents: int, n: int) -> Decimal:
+    return ONE if documents == n else Decimal(documents) / n

@@ -47,14 +47,15 @@ def dashboard(facts: TenantFacts, *, computed_at: datetime) -> Dashboard:
         known = sums(facts)
         metrics = _metrics(facts, known)
         long_form = overview(facts, known, computed_at=computed_at)
-        restated, months = restatements(facts, long_form.months), shown_months(facts, long_form.months)
+        months = shown_months(facts, long_form.months)
+        restated = restatements(facts, months)
         held = held_alerts(facts, metrics, known, restated)
         return Dashboard(
             snapshot=_snapshot(facts, known, metrics, held, computed_at),
             overview=long_form,
             close=_close(facts, known),
             held=held,
-            months=None if is_kept(facts, months) else months,
+            months=None if is_kept(facts, months.months) else months,
             restated=restated,
         )
 

@@ -36,11 +36,13 @@ def _days(first: date, last: date) -> Sequence[date]:
     return tuple(date.fromordinal(number) for number in range(first.toordinal(), last.toordinal() + 1))
 
 
+@lru_cache(maxsize=MOST_PERIODS)
 def trailing(today: date, length_days: int) -> Period:
     """The days that end with today, today included."""
     return Period(today - timedelta(days=length_days - 1), today)
 
 
+@lru_cache(maxsize=MOST_PERIODS)
 def complete(today: date, length_days: int, *, skip_days: int = 0) -> Period:
     """Complete days: those that end yesterday, or `skip_days` before that."""
     last = today - _ONE_DAY - timedelta(days=skip_days)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from decimal import Decimal
 
-from workers.facts import TenantFacts
+import msgspec
+
+from workers.facts import InvoiceGroup, TenantFacts
 from workers.kpi.days import trailing
-from workers.kpi.money import ZERO
-from workers.kpi.totals import Total
+from workers.kpi.money import ZERO, sum_of
 
 BILLED_DAYS = 90
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dso:
+class Dso(msgspec.Struct, frozen=True, kw_only=True):
     """days, terms_days: None without data. lacking: the currencies without a rate on either side of the ratio."""
 
     days: Decimal | None
@@ -23,47 +23,33 @@ class Dso:
 
 
 def dso(facts: TenantFacts) -> Dso:
-    """Days sales outstanding: unpaid of what is dated up to today, over what the trailing 90 days billed.
+    """Days sales outstanding: unpaid of what is dated up to today, over what the trailing 90 days billed, tax included.
 
-    None while a document on either side has no rate, and without billing. Raises ValueError for an amount that is no
-    number.
+    None while a document on either side has no rate, and without billing. Unpaid are open invoices less what is unused of
+    credit notes; billed are invoices less credit notes. Raises ValueError for an amount that is no number.
     """
-    unpaid, billed = _unpaid(facts), _billed(facts)
-    lacking = tuple(sorted({*unpaid.lacking, *billed.lacking}))
-    known = not lacking and billed.amount > 0
+    period = trailing(facts.clock.today, BILLED_DAYS)
+    issued = [group for group in facts.open_invoices if group.issued_documents]
+    notes = [group for group in facts.credits if group.kind == "credit_note"]
+    billed = [group for group in facts.invoices if period.first <= group.day <= period.last]
+    lacking = {
+        *[group.currency for group in issued if group.issued_base is None],
+        *[group.lacks or group.currency for group in notes if group.base is None],
+        *[group.no_rate for group in billed if group.no_rate is not None],
+    }
+    unpaid = sum_of([group.issued_base for group in issued if group.issued_base is not None])
+    unpaid -= sum_of([group.base for group in notes if group.base is not None])
+    billing = sum_of([group.gross for group in billed if group.no_rate is None])
+    known = not lacking and billing > 0
     return Dso(
-        days=max(unpaid.amount, ZERO) * BILLED_DAYS / billed.amount if known else None,
-        terms_days=_terms_days(facts),
-        lacking=lacking,
+        days=max(unpaid, ZERO) * BILLED_DAYS / billing if known else None,
+        terms_days=_terms_days(billed),
+        lacking=tuple(sorted(lacking)),
     )
 
 
-def _unpaid(facts: TenantFacts) -> Total:
-    """Open invoices dated up to today, less what is unused of credit notes."""
-    total = Total()
-    for group in facts.open_invoices:
-        if group.issued_documents:
-            total.add_balance(group.issued_base, ZERO, group.currency, group.issued_documents)
-    for credit in facts.credits:
-        if credit.kind == "credit_note":
-            base = None if credit.base is None else credit.base.copy_negate()
-            total.add_balance(base, ZERO, credit.lacks or credit.currency, credit.documents)
-    return total
-
-
-def _billed(facts: TenantFacts) -> Total:
-    """Invoices less credit notes of the trailing 90 days, tax included."""
-    first, today = trailing(facts.clock.today, BILLED_DAYS).first, facts.clock.today
-    total = Total()
-    for group in facts.invoices:
-        if first <= group.day <= today:
-            total.add(group.gross, group.documents, no_rate=group.no_rate)
-    return total
-
-
-def _terms_days(facts: TenantFacts) -> Decimal | None:
-    """Mean days between issue and due date of the same invoices; None when none of them has a due date."""
-    period = trailing(facts.clock.today, BILLED_DAYS)
-    groups = [group for group in facts.invoices if group.kind == "invoice" and group.day in period]
-    invoices = sum(group.with_terms for group in groups)
-    return Decimal(sum(group.terms_days for group in groups)) / invoices if invoices else None
+def _terms_days(billed: Sequence[InvoiceGroup]) -> Decimal | None:
+    """Mean days between issue and due date of the invoices; None when none of them has a due date."""
+    invoices = sum([group.with_terms for group in billed if group.kind == "invoice"])
+    days = sum([group.terms_days for group in billed if group.kind == "invoice"])
+    return Decimal(days) / invoices if invoices else None

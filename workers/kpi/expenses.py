@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from shared.currency import exponent
 from shared.snapshot import ExpenseCategory
 from workers.facts import ExpenseGroup, TenantFacts
 from workers.kpi.days import trailing
-from workers.kpi.flows import Entry, Flow, collect
-from workers.kpi.money import RATIO_PLACES, money_or_none, rounded_or_none
+from workers.kpi.flows import Flow, collect
 from workers.kpi.ranking import ranked
-from workers.kpi.totals import Total
+from workers.kpi.totals import Totals
 
 CATEGORY_DAYS = 30
 
@@ -20,27 +20,23 @@ def expense_groups(facts: TenantFacts) -> tuple[ExpenseGroup, ...]:
 
 def expenses(facts: TenantFacts) -> Flow:
     """Expenses by day on the tenant's basis, in base units; vendor credits count with their minus."""
-    return collect(Entry(g.day, g.no_rate, g.net, g.documents, g.anomalies) for g in expense_groups(facts))
+    entries = [(g.day, g.no_rate, g.net, g.documents, g.anomalies) for g in expense_groups(facts)]
+    return collect(entries, facts.clock.today)
 
 
-def by_category(facts: TenantFacts) -> dict[str | None, Total]:
+def by_category(facts: TenantFacts) -> Totals[str | None]:
     """Expenses of the trailing 30 days in each category (None = none given)."""
     period = trailing(facts.clock.today, CATEGORY_DAYS)
-    totals: dict[str | None, Total] = {}
-    for group in expense_groups(facts):
-        if group.day in period:
-            totals.setdefault(group.category, Total()).add(group.net, group.documents, no_rate=group.no_rate)
+    totals: Totals[str | None] = Totals()
+    totals.add((g.category, g.no_rate, g.net, g.documents, 0) for g in expense_groups(facts) if g.day in period)
     return totals
 
 
-def expense_categories(facts: TenantFacts) -> tuple[ExpenseCategory, ...]:
-    """The ten categories with the highest expenses of the trailing 30 days."""
+def expense_categories(spent: Totals[str | None], currency: str) -> tuple[ExpenseCategory, ...]:
+    """The ten categories with the highest expenses."""
     return tuple(
-        ExpenseCategory(
-            category=row.name,
-            amount=money_or_none(row.total.value, facts.tenant.base_currency),
-            share=rounded_or_none(row.share, RATIO_PLACES),
-            documents=row.total.documents,
-        )
-        for row in ranked(by_category(facts))
+        [
+            ExpenseCategory(category=category, amount=amount, share=share, documents=documents)
+            for category, amount, share, documents in ranked(spent, exponent(currency))
+        ]
     )

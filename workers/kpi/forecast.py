@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -11,9 +11,9 @@ from shared.currency import exponent
 from shared.snapshot import ForecastDay, Unconverted
 from workers.facts import Recurring, TenantFacts
 from workers.kpi.days import Period, yesterday
-from workers.kpi.money import ZERO, finite, money, rounded, rounded_or_none
+from workers.kpi.money import ZERO, all_rounded, finite, money, rounded
 from workers.kpi.occurrences import occurrences
-from workers.kpi.totals import Total, summed
+from workers.kpi.totals import Entry, Total, Totals, summed, worth
 
 FORECAST_DAYS = 30
 
@@ -25,15 +25,16 @@ class Forecast:
     opening: what the accounts held at the end of yesterday, and the documents of the way there; None = not known.
     """
 
-    inflow: dict[date, Total]
-    outflow: dict[date, Total]
+    days: Sequence[date]
+    inflow: Totals[date] = field(default_factory=Totals)
+    outflow: Totals[date] = field(default_factory=Totals)
     credits: Total = field(default_factory=Total)
     opening: Total | None = None
 
     def left_out(self) -> tuple[Unconverted, ...]:
         """What has no rate: money in as it is, money out with a minus."""
-        outgoing = [total for total in (*self.outflow.values(), self.credits) if total.lacking]
-        incoming = [total for total in (*self.inflow.values(), self.opening) if total and total.lacking]
+        incoming = [*self.inflow.lacking.values(), *([self.opening] if self.opening else [])]
+        outgoing = [*self.outflow.lacking.values(), self.credits]
         return summed([*incoming, *(total.negative() for total in outgoing)]).left_out.listed()
 
 
@@ -44,23 +45,45 @@ def forecast_period(today: date) -> Period:
 
 def forecast(facts: TenantFacts) -> Forecast:
     """What is expected. Raises ValueError for an amount that is no number."""
-    days = forecast_period(facts.clock.today).days()
-    expected = Forecast(
-        inflow={day: Total() for day in days}, outflow={day: Total() for day in days}, opening=_opening(facts)
-    )
+    expected = Forecast(days=forecast_period(facts.clock.today).days(), opening=_opening(facts))
     for group in facts.incoming:
-        expected.inflow[group.day].add(group.amount, group.documents, no_rate=group.no_rate, again=group.again)
-    _add_payables(facts, expected)
+        if group.no_rate is not None:
+            missing = expected.inflow.lacking_of(group.day)
+            missing.add(group.amount, group.documents, no_rate=group.no_rate, again=group.again)
+    expected.inflow.add((g.day, None, g.amount, g.documents, 0) for g in facts.incoming if g.no_rate is None)
+    expected.outflow.add(_payables(facts, expected.credits))
     for template in facts.recurring:
         side = expected.inflow if template.kind == "invoice" else expected.outflow
-        for day in expected_days(template, facts.clock.today):
-            side[day].add_balance(template.base, template.amount, template.currency, 1)
+        side.add((day, *worth(template), 1, 0) for day in expected_days(template, facts.clock.today))
     return expected
 
 
 def cash_forecast(expected: Forecast, currency: str) -> tuple[ForecastDay, ...]:
     """Thirty days with the running sum, which starts from the opening balance where there is one."""
-    return tuple(_with_running_sum(expected, currency))
+    days, places = expected.days, exponent(currency)
+    inflow = all_rounded(expected.inflow.values_of(days), places)
+    outflow = all_rounded(expected.outflow.values_of(days), places)
+    sums = _running_sum(expected, places)
+    return tuple(
+        [
+            ForecastDay(date=day, inflow=incoming, outflow=outgoing, cumulative=cumulative)
+            for day, incoming, outgoing, cumulative in zip(days, inflow, outflow, sums, strict=True)
+        ]
+    )
+
+
+def _running_sum(expected: Forecast, places: int) -> list[Decimal]:
+    """What there is at the end of each day, as it is shown; it is rounded anew only where money moves."""
+    incoming, outgoing = expected.inflow.amounts, expected.outflow.amounts
+    cumulative = expected.opening.amount if expected.opening else ZERO
+    shown = rounded(cumulative, places)
+    found = []
+    for day in expected.days:
+        if day in incoming or day in outgoing:
+            cumulative += incoming.get(day, ZERO) - outgoing.get(day, ZERO)
+            shown = rounded(cumulative, places)
+        found.append(shown)
+    return found
 
 
 def opening_balance(expected: Forecast, currency: str) -> Decimal | None:
@@ -85,14 +108,17 @@ def expected_days(template: Recurring, today: date) -> Iterator[date]:
     yield from (day + delay for day in coming if day + delay in period)
 
 
-def _add_payables(facts: TenantFacts, expected: Forecast) -> None:
-    """What is owed to vendors, less their credits: the earliest day first, and never below 0."""
+def _payables(facts: TenantFacts, without_rate: Total) -> Iterator[Entry[date]]:
+    """What is owed to vendors, less their credits: the earliest day first, and never below 0.
+
+    without_rate: where credits that have none are added.
+    """
     credits: dict[str, Decimal] = {}
     for group in facts.payables:
         if group.day is not None or group.vendor is None:
             continue
         if group.no_rate is not None:
-            expected.credits.add(group.amount, group.documents, no_rate=group.no_rate)
+            without_rate.add(group.amount, group.documents, no_rate=group.no_rate)
         else:
             credits[group.vendor] = credits.get(group.vendor, ZERO) - finite(group.amount)
     owed = [(group.day, group) for group in facts.payables if group.day is not None]
@@ -102,7 +128,7 @@ def _add_payables(facts: TenantFacts, expected: Forecast) -> None:
             lessened = min(credits.get(group.vendor, ZERO), amount)
             credits[group.vendor] = credits.get(group.vendor, ZERO) - lessened
             amount -= lessened
-        expected.outflow[day].add(amount, group.documents, no_rate=group.no_rate)
+        yield day, group.no_rate, amount, group.documents, 0
 
 
 def _opening(facts: TenantFacts) -> Total | None:
@@ -111,22 +137,7 @@ def _opening(facts: TenantFacts) -> Total | None:
     if tenant.cash_balance is None or tenant.cash_balance_on is None:
         return None
     flow = Total()
-    for group in facts.cash_since:
-        flow.add(group.amount, group.documents, no_rate=group.no_rate)
+    flow.add_all((group.no_rate, group.amount, group.documents, 0) for group in facts.cash_since)
     carried = flow.negative() if tenant.cash_balance_on >= facts.clock.today else flow
     carried.amount += finite(tenant.cash_balance)
     return carried
-
-
-def _with_running_sum(expected: Forecast, currency: str) -> Iterator[ForecastDay]:
-    places = exponent(currency)
-    cumulative = expected.opening.amount if expected.opening else ZERO
-    for day, money_in in expected.inflow.items():
-        money_out = expected.outflow[day]
-        cumulative += money_in.amount - money_out.amount
-        yield ForecastDay(
-            date=day,
-            inflow=rounded_or_none(money_in.value, places),
-            outflow=rounded_or_none(money_out.value, places),
-            cumulative=rounded(cumulative, places),
-        )

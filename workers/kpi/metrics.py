@@ -36,9 +36,11 @@ class Daily(Protocol):
 
     def value(self, day: date) -> Decimal | None: ...
 
-    def values(self, days: Sequence[date]) -> list[Decimal | None]: ...
+    def values(self, period: Period) -> Sequence[Decimal | None]: ...
 
     def on(self, day: date) -> Total: ...
+
+    def lacks_rates(self, day: date) -> bool: ...
 
     def total(self, period: Period) -> Total: ...
 
@@ -53,9 +55,9 @@ def flow_metric(facts: TenantFacts, name: str, daily: Daily, day_share: Decimal)
     day_before = yesterday(clock.today)
     value = rounded_or_none(daily.value(clock.today), places)
     previous = rounded_or_none(daily.value(day_before), places)
-    usual = daily.values(complete(clock.today, TYPICAL_DAYS).days())
-    trend = direction(value, previous, floor=flow_floor(usual, minor_unit(facts.tenant.base_currency)))
-    counted, before = daily.on(clock.today), daily.on(day_before)
+    # On a quiet day nothing has changed, and nobody asks what is usual.
+    trend = "stable" if value == previous else direction(value, previous, floor=_usual_floor(facts, daily))
+    lacking = daily.lacks_rates(clock.today) or daily.lacks_rates(day_before)
     held_back = trend == "down" and day_share < DOWN_IS_SAID_FROM
     return _metric(
         facts,
@@ -63,13 +65,18 @@ def flow_metric(facts: TenantFacts, name: str, daily: Daily, day_share: Decimal)
         unit="money",
         value=value,
         previous=previous,
-        percent=None if counted.lacking or before.lacking else change_percent(value, previous),
+        percent=None if lacking else change_percent(value, previous),
         trend="stable" if held_back else trend,
         reason=PARTIAL_DAY if held_back else UNSET if daily.known else ALLOCATIONS_UNKNOWN,
         looked_at=daily.total(trailing(clock.today, SAMPLE_DAYS)),
         day_share=day_share,
-        counted=counted,
+        counted=daily.on(clock.today),
     )
+
+
+def _usual_floor(facts: TenantFacts, daily: Daily) -> Decimal:
+    usual = daily.values(complete(facts.clock.today, TYPICAL_DAYS))
+    return flow_floor(usual, minor_unit(facts.tenant.base_currency))
 
 
 def count_metric(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 
 from shared.snapshot import DataIssue
@@ -16,45 +15,69 @@ def missing_rates(facts: TenantFacts) -> tuple[DataIssue, ...]:
     """One issue for each currency, by code; since: the first day for which a rate was looked for and not found."""
     base, today = facts.tenant.base_currency, facts.clock.today
     since: dict[str, date] = {}
-    for currency, day in (*_flows(facts), *_balances(facts)):
+    for currency, day in [*_flows(facts), *_balances(facts), *_coming(facts)]:
         if currency is not None and currency != base:
             since[currency] = min(since.get(currency, date.max), day or today)
     return tuple(
-        DataIssue(
-            code="missing_rate",
-            detail=f"No exchange rate from {currency} to {base} since {day.isoformat()}",
-            currency=currency,
-            since=day,
-        )
-        for currency, day in sorted(since.items())
+        [
+            DataIssue(
+                code="missing_rate",
+                detail=f"No exchange rate from {currency} to {base} since {day.isoformat()}",
+                currency=currency,
+                since=day,
+            )
+            for currency, day in sorted(since.items())
+        ]
     )
 
 
-def _flows(facts: TenantFacts) -> Iterator[Lack]:
+def _flows(facts: TenantFacts) -> list[Lack]:
     """Of the windows that are shown. On cash basis an expense has no place before it is paid.
 
     Money, expenses and revenue are shown as far back as any period reaches.
     """
     dated = facts.expenses if facts.tenant.basis == "accrual" else ()
-    for groups in (facts.invoices, facts.payments, dated, facts.paid_expenses):
-        yield from ((group.no_rate, group.day) for group in groups if group.no_rate)
-    yield from ((kept.no_rate, kept.since) for kept in facts.kept.totals if kept.no_rate)
-    yield from ((group.no_rate, group.since) for group in facts.allocations if group.no_rate)
-    yield from ((group.no_rate, group.since) for group in facts.cash_since)
-    # Of the 90 days before, only the ratio of counts is shown.
-    yield from ((group.no_rate, group.since) for group in facts.quotes if group.window in ("recent", "current"))
+    return [
+        *[(group.no_rate, group.day) for group in facts.invoices if group.no_rate],
+        *[(group.no_rate, group.day) for group in facts.payments if group.no_rate],
+        *[(group.no_rate, group.day) for group in dated if group.no_rate],
+        *[(group.no_rate, group.day) for group in facts.paid_expenses if group.no_rate],
+        *[(kept.no_rate, kept.since) for kept in facts.kept.totals if kept.no_rate],
+        *[(group.no_rate, group.since) for group in facts.allocations if group.no_rate],
+        *[(group.no_rate, group.since) for group in facts.cash_since if group.no_rate],
+        # Of the 90 days before, only the ratio of counts is shown.
+        *[
+            (group.no_rate, group.since)
+            for group in facts.quotes
+            if group.no_rate and group.window in ("recent", "current")
+        ],
+    ]
 
 
-def _balances(facts: TenantFacts) -> Iterator[Lack]:
+def _balances(facts: TenantFacts) -> list[Lack]:
     """Looked for today."""
-    yield from ((group.currency, None) for group in facts.open_invoices if group.base is None)
-    for credit in facts.credits:
-        # Where links are not known, only what is unused of credit notes is looked at.
-        if credit.base is None and (facts.links_known or credit.kind == "credit_note"):
-            yield credit.lacks or credit.currency, credit.since
-    yield from ((group.no_rate, None) for group in facts.quotes if group.outcome == "open")
-    yield from ((group.no_rate, None) for group in facts.incoming)
-    yield from ((group.no_rate, None) for group in facts.payables if group.day or group.vendor is not None)
-    for template in facts.recurring:
-        if template.base is None and next(expected_days(template, facts.clock.today), None) is not None:
-            yield template.currency, None
+    # Where links are not known, only what is unused of credit notes is looked at.
+    credits = [c for c in facts.credits if c.base is None and (facts.links_known or c.kind == "credit_note")]
+    return [
+        *[(group.currency, None) for group in facts.open_invoices if group.base is None],
+        *[(credit.lacks or credit.currency, credit.since) for credit in credits],
+        *[(group.no_rate, None) for group in facts.quotes if group.no_rate and group.outcome == "open"],
+    ]
+
+
+def _coming(facts: TenantFacts) -> list[Lack]:
+    """Looked for today, of what is expected."""
+    without_rate = [template for template in facts.recurring if template.base is None]
+    return [
+        *[(group.no_rate, None) for group in facts.incoming if group.no_rate],
+        *[
+            (group.no_rate, None)
+            for group in facts.payables
+            if group.no_rate and (group.day or group.vendor is not None)
+        ],
+        *[
+            (template.currency, None)
+            for template in without_rate
+            if next(expected_days(template, facts.clock.today), None) is not None
+        ],
+    ]

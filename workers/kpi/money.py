@@ -13,6 +13,7 @@ EXACT = Context(prec=80, rounding=ROUND_HALF_UP, traps=[InvalidOperation, Divisi
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
+HUNDRED = Decimal(100)
 # A third cannot be written down. What divisions leave beyond this place could tip a half.
 TRIM_PLACES = 20
 RATIO_PLACES = 4
@@ -31,6 +32,14 @@ def finite(amount: Decimal) -> Decimal:
     if not amount.is_finite():
         raise ValueError(f"not an amount: {amount}")
     return amount
+
+
+def sum_of(amounts: Iterable[Decimal]) -> Decimal:
+    """Their sum; raises ValueError if one of them is NaN or infinite, which no sum can hide."""
+    try:
+        return finite(sum(amounts, ZERO))
+    except InvalidOperation as error:
+        raise ValueError("not amounts: infinite both ways, or no numbers") from error
 
 
 def trim(amount: Decimal) -> Decimal:
@@ -66,6 +75,16 @@ def rounded(amount: Decimal, places: int) -> Decimal:
 def rounded_or_none(amount: Decimal | None, places: int) -> Decimal | None:
     """The same, where "cannot be computed" stays what it is."""
     return rounded(amount, places) if amount else None if amount is None else _ZEROS[places]
+
+
+def quotient(amount: Decimal, places: int) -> Decimal:
+    """As rounded, of what one division left: where that ends in a half it is exact, so that there is nothing to trim."""
+    return amount.quantize(_STEPS[places], None, EXACT) or _ZEROS[places]
+
+
+def quotient_or_none(amount: Decimal | None, places: int) -> Decimal | None:
+    """The same, where "cannot be computed" stays what it is."""
+    return None if amount is None else quotient(amount, places)
 
 
 def all_rounded(amounts: Iterable[Decimal | None], places: int) -> list[Decimal | None]:
@@ -104,4 +123,4 @@ def formatted(amount: Decimal, currency: str) -> str:
 
 def formatted_percent(ratio: Decimal) -> str:
     """A ratio for a sentence: "18.0 %"."""
-    return f"{rounded(ratio * 100, PERCENT_PLACES):,f} %"
+    return f"{quotient(ratio * HUNDRED, PERCENT_PLACES):,f} %"

@@ -19,13 +19,21 @@ from shared.snapshot import (
 )
 from shared.snapshot import Receivables as ReceivablesOverview
 from workers.facts import TenantFacts
-from workers.kpi.clients import clients_left_out, top_clients
+from workers.kpi.clients import by_client, top_clients
 from workers.kpi.days import trailing
-from workers.kpi.debtors import LISTED_DEBTORS, customer_credit, debtors
+from workers.kpi.debtors import customer_credit, debtors
 from workers.kpi.expenses import by_category, expense_categories
-from workers.kpi.forecast import Forecast, cash_forecast, forecast, opening_balance
-from workers.kpi.money import PERCENT_PLACES, RATIO_PLACES, money, money_or_none, rounded_or_none
-from workers.kpi.periods import PeriodSums, month_list, months_left_out, period_sums, periods
+from workers.kpi.forecast import cash_forecast, forecast, opening_balance
+from workers.kpi.money import (
+    PERCENT_PLACES,
+    RATIO_PLACES,
+    all_rounded,
+    money,
+    money_or_none,
+    quotient_or_none,
+    rounded_or_none,
+)
+from workers.kpi.periods import month_list, months_left_out, period_sums, periods
 from workers.kpi.quotes import Quotes
 from workers.kpi.sums import Sums
 from workers.kpi.totals import Total, summed
@@ -39,6 +47,7 @@ def overview(facts: TenantFacts, sums: Sums, *, computed_at: datetime) -> Overvi
     tenant, base = facts.tenant, facts.tenant.base_currency
     credit, expected = customer_credit(facts), forecast(facts)
     past = period_sums(facts, sums)
+    earned, spent = by_client(facts), by_category(facts)
     return Overview(
         user_id=tenant.tenant_id,
         as_of=instant(facts.clock.as_of),
@@ -49,15 +58,24 @@ def overview(facts: TenantFacts, sums: Sums, *, computed_at: datetime) -> Overvi
         receivables=_receivables(facts, sums, credit),
         series=_series(facts, sums),
         history=_history(facts),
-        top_clients=top_clients(facts),
+        top_clients=top_clients(facts, earned),
         opening_balance=opening_balance(expected, base),
         cash_forecast=cash_forecast(expected, base),
         quotes=_quotes(sums.quotes, base),
-        expense_categories=expense_categories(facts),
+        expense_categories=expense_categories(spent, base),
         periods=periods(facts, past),
         months=month_list(facts, past),
         periods_as_of=None if facts.kept_as_of is None else instant(facts.kept_as_of),
-        unconverted=_left_out(facts, sums, credit, expected, past),
+        unconverted=LeftOut(
+            receivables=sums.receivables.open.left_out.listed(),
+            customer_credit=credit.left_out.listed(),
+            series=_series_left_out(facts, sums),
+            top_clients=earned.left_out(),
+            cash_forecast=expected.left_out(),
+            quotes=sums.quotes.open.left_out.listed(),
+            expense_categories=spent.left_out(),
+            months=months_left_out(facts, past),
+        ),
     )
 
 
@@ -66,12 +84,12 @@ def _receivables(facts: TenantFacts, sums: Sums, credit: Total) -> ReceivablesOv
     return ReceivablesOverview(
         outstanding=money_or_none(now.open.value, base),
         customer_credit=money_or_none(credit.value, base),
-        dso_days=rounded_or_none(sums.dso.days, DSO_PLACES),
+        dso_days=quotient_or_none(sums.dso.days, DSO_PLACES),
         ageing=tuple(
             AgeingBucket(
                 bucket=bucket,
-                count=now.buckets[bucket].documents,
-                amount=money_or_none(now.buckets[bucket].value, base),
+                count=now.buckets.count(bucket),
+                amount=money_or_none(now.buckets.value(bucket), base),
             )
             for bucket in BUCKETS
         ),
@@ -79,23 +97,18 @@ def _receivables(facts: TenantFacts, sums: Sums, credit: Total) -> ReceivablesOv
             CurrencyAmount(currency=currency, amount=money(amount, currency))
             for currency, amount in sorted(now.by_currency.items())
         ),
-        debtors=debtors(facts)[:LISTED_DEBTORS],
+        debtors=debtors(facts, now.balances),
         unconverted=now.open.left_out.listed(),
     )
 
 
 def _series(facts: TenantFacts, sums: Sums) -> tuple[SeriesDay, ...]:
     places = exponent(facts.tenant.base_currency)
-    days = trailing(facts.clock.today, SERIES_DAYS).days()
-    flows = (sums.revenue.values(days), sums.expenses.values(days), sums.cash.net.values(days))
+    period = trailing(facts.clock.today, SERIES_DAYS)
+    flows = [all_rounded(flow.values(period), places) for flow in (sums.revenue, sums.expenses, sums.cash.net)]
     return tuple(
-        SeriesDay(
-            date=day,
-            revenue=rounded_or_none(revenue, places),
-            expenses=rounded_or_none(expenses, places),
-            cash=rounded_or_none(cash, places),
-        )
-        for day, revenue, expenses, cash in zip(days, *flows, strict=True)
+        SeriesDay(date=day, revenue=revenue, expenses=expenses, cash=cash)
+        for day, revenue, expenses, cash in zip(period.days(), *flows, strict=True)
     )
 
 
@@ -122,20 +135,7 @@ def _quotes(now: Quotes, base: str) -> QuotesOverview:
         open_amount=money_or_none(now.open.value, base),
         won=now.won,
         lost=now.lost,
-        conversion=rounded_or_none(now.conversion, RATIO_PLACES),
-    )
-
-
-def _left_out(facts: TenantFacts, sums: Sums, credit: Total, expected: Forecast, past: PeriodSums) -> LeftOut:
-    return LeftOut(
-        receivables=sums.receivables.open.left_out.listed(),
-        customer_credit=credit.left_out.listed(),
-        series=_series_left_out(facts, sums),
-        top_clients=clients_left_out(facts).left_out.listed(),
-        cash_forecast=expected.left_out(),
-        quotes=sums.quotes.open.left_out.listed(),
-        expense_categories=summed(by_category(facts).values()).left_out.listed(),
-        months=months_left_out(facts, past),
+        conversion=quotient_or_none(now.conversion, RATIO_PLACES),
     )
 
 
@@ -143,5 +143,4 @@ def _series_left_out(facts: TenantFacts, sums: Sums) -> tuple[Unconverted, ...]:
     """Of the three numbers together, each as it counts: a document that is in two of them is in here twice."""
     period = trailing(facts.clock.today, SERIES_DAYS)
     flows = (sums.revenue, sums.expenses, sums.cash.net)
-    lacking = (total for flow in flows for day, total in flow.by_day.items() if total.lacking and day in period)
-    return summed(lacking).left_out.listed()
+    return summed([total for flow in flows for total in flow.lacking(period)]).left_out.listed()

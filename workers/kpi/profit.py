@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+
+import msgspec
 
 from workers.kpi.days import Period
 from workers.kpi.flows import Flow
 from workers.kpi.totals import Total, summed
 
 
-@dataclass(frozen=True, slots=True)
-class Profit:
+class Profit(msgspec.Struct, frozen=True):
     """Two flows held against each other."""
 
     revenue: Flow
@@ -27,9 +27,10 @@ class Profit:
         """The day's profit; None as soon as one side is."""
         return difference(self.revenue.value(day), self.expenses.value(day))
 
-    def values(self, days: Sequence[date]) -> list[Decimal | None]:
-        """The profit of each of these days, in their order."""
-        return [difference(*sides) for sides in zip(self.revenue.values(days), self.expenses.values(days), strict=True)]
+    def values(self, period: Period) -> Sequence[Decimal | None]:
+        """The profit of each day of the period, in their order."""
+        sides = zip(self.revenue.values(period), self.expenses.values(period), strict=True)
+        return [difference(earned, spent) for earned, spent in sides]
 
     def on(self, day: date) -> Total:
         """The documents of both sides, and what the day's profit misses: revenue as it is, expenses with a minus.
@@ -37,6 +38,10 @@ class Profit:
         Its value is that of what converts; `value` is the profit.
         """
         return summed((self.revenue.on(day), self.expenses.on(day).negative()))
+
+    def lacks_rates(self, day: date) -> bool:
+        """Whether a document of either side has no rate."""
+        return self.revenue.lacks_rates(day) or self.expenses.lacks_rates(day)
 
     def total(self, period: Period) -> Total:
         """The documents of both sides together, for the confidence."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
+
+import msgspec
 
 from shared.snapshot import CONVERSION, Metric
 from workers.facts import TenantFacts
@@ -11,8 +12,7 @@ from workers.kpi.metrics import ratio_metric
 from workers.kpi.totals import Total
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quotes:
+class Quotes(msgspec.Struct, frozen=True, kw_only=True):
     """Quotes of the trailing 90 days (won, lost, decided), of the 90 before (conversion only), and open ones."""
 
     won: int
@@ -32,13 +32,14 @@ def quotes(facts: TenantFacts) -> Quotes:
     counts = {(current, outcome): 0 for current in (True, False) for outcome in ("won", "lost")}
     decided, still_open = Total(), Total()
     for group in facts.quotes:
-        if group.outcome == "open":
-            still_open.add(group.amount, group.documents, no_rate=group.no_rate)
-            continue
-        in_current = group.window != "previous"
-        counts[in_current, group.outcome] += group.documents
-        if in_current:
-            decided.add(group.amount, group.documents, no_rate=group.no_rate, anomalies=group.anomalies)
+        if group.outcome != "open":
+            counts[group.window != "previous", group.outcome] += group.documents
+    still_open.add_all((g.no_rate, g.amount, g.documents, 0) for g in facts.quotes if g.outcome == "open")
+    decided.add_all(
+        (g.no_rate, g.amount, g.documents, g.anomalies)
+        for g in facts.quotes
+        if g.outcome != "open" and g.window != "previous"
+    )
     return Quotes(
         won=counts[True, "won"],
         lost=counts[True, "lost"],

@@ -2,53 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+
+import msgspec
 
 from shared.snapshot import BUCKETS, OVERDUE, PENDING, Bucket, Metric
 from workers.facts import Close, OpenInvoiceGroup, RebuiltClose, TenantFacts
 from workers.kpi.days import yesterday
 from workers.kpi.metrics import count_metric
 from workers.kpi.money import ZERO
-from workers.kpi.totals import Total, summed
+from workers.kpi.totals import Total, Totals, summed
+
+OpenBalance = tuple[OpenInvoiceGroup, str | None, Decimal]
+"""A group, the currency that has no rate (None: it converts), and the balance in it or in base units."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receivables:
+class Receivables(msgspec.Struct, frozen=True, kw_only=True):
     """Open invoices now, in base units.
 
-    open: everything outstanding; overdue: past the due date, which are the four later buckets. by_currency: what is open in
-    its own currency. largest_overdue: the group that holds the single overdue invoice with the largest balance in base
-    units; None when there is none.
+    balances: what all of it is made of. open: everything outstanding; pending: not yet due, or without a due date; overdue:
+    past it, which are the four later buckets. by_currency: what is open in its own currency. largest_overdue: the group that
+    holds the single overdue invoice with the largest balance in base units; None when there is none.
     """
 
-    buckets: Mapping[Bucket, Total]
+    buckets: Totals[Bucket]
+    pending: Total
     open: Total
     overdue: Total
     by_currency: Mapping[str, Decimal]
+    balances: Sequence[OpenBalance]
     largest_overdue: OpenInvoiceGroup | None
-
-    @property
-    def pending(self) -> Total:
-        """Open and not yet due, or without a due date."""
-        return self.buckets["current"]
 
 
 def receivables(facts: TenantFacts) -> Receivables:
     """The open invoices added up. Raises ValueError for an amount that is no number."""
-    buckets = {bucket: Total() for bucket in BUCKETS}
+    balances: list[OpenBalance] = [
+        (group, group.currency, group.amount) if group.base is None else (group, None, group.base)
+        for group in facts.open_invoices
+    ]
+    buckets: Totals[Bucket] = Totals()
+    buckets.add(
+        [(group.bucket, no_rate, amount, group.documents, group.anomalies) for group, no_rate, amount in balances]
+    )
     by_currency: dict[str, Decimal] = {}
     for group in facts.open_invoices:
-        buckets[group.bucket].add_balance(group.base, group.amount, group.currency, group.documents, group.anomalies)
         by_currency[group.currency] = by_currency.get(group.currency, ZERO) + group.amount
-    overdue = [group for group in facts.open_invoices if group.bucket != "current" and group.largest is not None]
+    late = [group for group in facts.open_invoices if group.bucket != "current" and group.largest is not None]
     return Receivables(
+        balances=balances,
         buckets=buckets,
-        open=summed(buckets.values()),
-        overdue=summed(buckets[bucket] for bucket in BUCKETS if bucket != "current"),
+        pending=buckets.total("current"),
+        open=buckets.whole(),
+        overdue=summed(buckets.total(bucket) for bucket in BUCKETS if bucket != "current"),
         by_currency=by_currency,
-        largest_overdue=max(overdue, key=_largest, default=None),
+        largest_overdue=max(late, key=_largest, default=None),
     )
 
 

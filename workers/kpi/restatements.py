@@ -49,9 +49,11 @@ class Restatement:
 
 
 def shown_months(facts: TenantFacts, months: Sequence[Month]) -> ShownMonths:
-    """What is to be kept of the closed months as they are shown now."""
-    before = _before(facts)
-    tenant, closed = facts.tenant, _closed(months)
+    """The closed months as they are shown now, to be kept unless they are."""
+    before, tenant, kept, closed = _before(facts), facts.tenant, facts.shown_months, _closed(months)
+    if kept is not None and is_kept(facts, closed):
+        # The very object, so that nobody compares all months again.
+        closed = kept.months
     return ShownMonths(
         day=facts.clock.today,
         base_currency=tenant.base_currency,
@@ -61,19 +63,21 @@ def shown_months(facts: TenantFacts, months: Sequence[Month]) -> ShownMonths:
     )
 
 
-def is_kept(facts: TenantFacts, shown: ShownMonths) -> bool:
+def is_kept(facts: TenantFacts, closed: Mapping[str, MonthNumbers]) -> bool:
     """Whether what is kept says the same already; on which day it came to be so makes no difference."""
-    kept = facts.shown_months
+    kept, tenant = facts.shown_months, facts.tenant
     return kept is not None and (kept.months, kept.base_currency, kept.basis) == (
-        shown.months,
-        shown.base_currency,
-        shown.basis,
+        closed,
+        tenant.base_currency,
+        tenant.basis,
     )
 
 
-def restatements(facts: TenantFacts, months: Sequence[Month]) -> tuple[Restatement, ...]:
+def restatements(facts: TenantFacts, shown: ShownMonths) -> tuple[Restatement, ...]:
     """Every number of a closed month that changed today, the newest month first."""
-    before = _before(facts) or {}
+    before = shown.before
+    if before == shown.months:
+        return ()
     return tuple(
         Restatement(
             month=month,
@@ -82,8 +86,9 @@ def restatements(facts: TenantFacts, months: Sequence[Month]) -> tuple[Restateme
             after=now,
             documents=facts.touched.get((month, number), ()),
         )
-        for month, numbers in _closed(months).items()
-        for number, then, now in zip(NUMBERS, before.get(month, numbers), numbers, strict=True)
+        for month, numbers in shown.months.items()
+        if before.get(month, numbers) != numbers
+        for number, then, now in zip(NUMBERS, before[month], numbers, strict=True)
         if then != now
     )
 

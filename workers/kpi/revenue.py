@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date
 
 from workers.facts import TenantFacts
-from workers.kpi.flows import Entry, Flow, collect
+from workers.kpi.flows import Flow, collect, flow
 from workers.kpi.money import ZERO, finite
-from workers.kpi.totals import Total
+from workers.kpi.totals import Totals
 
 
 def revenue(facts: TenantFacts) -> Flow:
@@ -17,7 +17,8 @@ def revenue(facts: TenantFacts) -> Flow:
 
 def accrual_revenue(facts: TenantFacts) -> Flow:
     """Invoices less credit notes, each on its own issue date."""
-    return collect(Entry(g.day, g.no_rate, g.net, g.documents, g.anomalies) for g in facts.invoices)
+    entries = [(g.day, g.no_rate, g.net, g.documents, g.anomalies) for g in facts.invoices]
+    return collect(entries, facts.clock.today)
 
 
 def cash_revenue(facts: TenantFacts) -> Flow:
@@ -26,20 +27,20 @@ def cash_revenue(facts: TenantFacts) -> Flow:
     Documents are payments and refunds. One is convertible when all its allocations are, or when it has none; what its
     other allocations are worth counts all the same. Not known where nobody can say which money paid for what.
     """
-    by_day: dict[date, Total] = {}
+    by_day: Totals[date] = Totals()
     for settled in facts.settlements:
-        total = by_day.setdefault(settled.day, Total())
-        total.documents += settled.documents
-        total.convertible += 0 if settled.lacking else settled.documents
+        if not settled.lacking:
+            by_day.documents[settled.day] = by_day.documents.get(settled.day, 0) + settled.documents
+            continue
+        missing = by_day.lacking_of(settled.day)
+        missing.documents += settled.documents
         for currency in settled.lacking:
-            total.leave_out(currency, ZERO, settled.documents)
+            missing.leave_out(currency, ZERO, settled.documents)
     for allocated in facts.allocations:
-        total = by_day.setdefault(allocated.day, Total())
         if allocated.no_rate is None:
-            total.amount += finite(allocated.net)
-            total.in_part = True
+            by_day.amounts[allocated.day] = by_day.amounts.get(allocated.day, ZERO) + finite(allocated.net)
         else:
-            total.leave_out(allocated.no_rate, allocated.net, 0)
-    for total in by_day.values():
-        total.known = facts.links_known
-    return Flow(by_day, facts.links_known)
+            by_day.lacking_of(allocated.day).leave_out(allocated.no_rate, allocated.net, 0)
+    for day, missing in by_day.lacking.items():
+        missing.in_part = day in by_day.amounts
+    return flow(by_day, facts.clock.today, known=facts.links_known)

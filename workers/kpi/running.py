@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from decimal import Decimal
 from itertools import accumulate
+
+import msgspec
 
 from workers.kpi.flows import Flow
 from workers.kpi.money import has_places, zero
@@ -14,12 +15,12 @@ from workers.kpi.totals import Total
 from workers.kpi.windows import Calendar, Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
+class Running(msgspec.Struct, frozen=True, kw_only=True):
     """A flow, added up: place n holds the sums of all stretches of the calendar before the n-th.
 
-    converted: documents that convert, and one more for what converts in part. lacking: by stretch, what has no rate. known:
-    False where no period's sum can be known. rounded: every amount is, so that their differences are, too.
+    lacking: by stretch, what has no rate. converted: how much converts, in numbers that differ where anything in between
+    does; not counted where no flow of the tenant lacks anything. known: False where no period's sum can be known. rounded:
+    every amount is, so that their differences are, too.
     """
 
     amounts: Sequence[Decimal]
@@ -59,7 +60,7 @@ class Running:
 
 @dataclass(slots=True)
 class Adding:
-    """The stretches of a flow while they are filled. places: the decimals of the base currency."""
+    """The stretches of the kept days of a flow, while they are filled. places: the decimals of the base currency."""
 
     calendar: Calendar
     places: int
@@ -68,14 +69,8 @@ class Adding:
     lacking: list[tuple[int, Total]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.amounts = [zero(self.places)] * len(self.calendar.edges)
-        self.converted = [0] * len(self.calendar.edges)
-
-    def copy(self) -> Adding:
-        """As it is now, to be filled further."""
-        other = Adding(self.calendar, self.places)
-        other.amounts[:], other.converted[:], other.lacking[:] = self.amounts, self.converted, self.lacking
-        return other
+        stretches = self.calendar.first_live + 1
+        self.amounts, self.converted = [zero(self.places)] * stretches, [0] * stretches
 
     def add(self, place: int, amount: Decimal, documents: int, no_rate: str | None, *, in_part: bool = False) -> None:
         """Add documents to a stretch. Raises ValueError for an amount without a rate that is no number."""
@@ -88,27 +83,50 @@ class Adding:
             self.lacking.append((place, total))
             self.converted[place] += in_part
 
-    def add_days(self, flow: Flow, first: date, last: date, *, negative: bool = False) -> None:
-        """Add the flow's days from `first` to `last`; `negative`: with the opposite sign."""
-        amounts, converted, places = self.amounts, self.converted, self.calendar.live_places
-        for day, total in flow.by_day.items():
-            if not first <= day <= last:
-                continue
-            place = places[day]
-            amounts[place] += -total.amount if negative else total.amount
-            converted[place] += total.convertible + total.in_part
-            if total.lacking:
-                signed = total.negative() if negative else total
-                self.lacking.append((place, signed.lacking_part()))
-
     def running(self, *, known: bool) -> Running:
-        """What is there, added up."""
+        """What is there, added up; the last place holds all of it."""
         amounts = tuple(accumulate(self.amounts, initial=zero(self.places)))
         return Running(
             amounts=amounts,
             converted=tuple(accumulate(self.converted, initial=0)),
             lacking=self.lacking,
             known=known,
-            # A sum has as many decimals as any of its parts.
             rounded=has_places(amounts[-1], self.places),
         )
+
+
+def continued(
+    past: Running, flow: Flow, calendar: Calendar, places: int, *, counted: bool, negative: bool = False
+) -> Running:
+    """The kept days and then the days of the flow; `negative`: these with the opposite sign. counted: whether to count what
+    converts."""
+    before, sums = past.amounts[-1], flow.sums
+    amounts = [
+        *past.amounts[:-1],
+        *[before - sums[days] if negative else before + sums[days] for days in calendar.live_edges],
+    ]
+    return Running(
+        amounts=amounts,
+        converted=_converted(past, flow, calendar) if counted else (),
+        lacking=[*past.lacking, *_lacking_days(flow, calendar, negative=negative)],
+        known=past.known,
+        # A sum has as many decimals as any of its parts.
+        rounded=has_places(amounts[-1], places),
+    )
+
+
+def _lacking_days(flow: Flow, calendar: Calendar, *, negative: bool) -> list[tuple[int, Total]]:
+    first, last = flow.days[0], flow.days[-1]
+    return [
+        (calendar.place(day), total.negative() if negative else total)
+        for day, total in flow.by_day.lacking.items()
+        if first <= day <= last
+    ]
+
+
+def _converted(past: Running, flow: Flow, calendar: Calendar) -> list[int]:
+    """The days of which something converts are counted, in place of their documents."""
+    amounts, documents = flow.by_day.amounts, flow.by_day.documents
+    converts = [day in amounts or day in documents for day in flow.days]
+    before = list(accumulate(converts, initial=past.converted[-1]))
+    return [*past.converted[:-1], *[before[days] for days in calendar.live_edges]]

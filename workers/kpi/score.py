@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+import msgspec
+
 from shared.snapshot import CollectionsValue, Score, ScoreComponent
-from workers.kpi.money import PERCENT_PLACES, RATIO_PLACES, ZERO, rounded, rounded_or_none
+from workers.kpi.money import PERCENT_PLACES, RATIO_PLACES, ZERO, quotient_or_none, rounded, rounded_or_none
 
 Name = Literal["profitability", "growth", "cash", "collections", "pipeline", "clients"]
 
@@ -52,8 +54,7 @@ PIPELINE = Anchors(Decimal(0), Decimal("0.60"))
 CLIENTS = Anchors(Decimal("0.2"), Decimal("0.8"))
 
 
-@dataclass(frozen=True, slots=True)
-class ScoreInput:
+class ScoreInput(msgspec.Struct, frozen=True):
     """A raw value and what it says in words; None = no data, and then the words say why."""
 
     value: Decimal | None
@@ -73,12 +74,8 @@ class ScoreInputs:
     clients: ScoreInput
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    name: Name
-    value: Decimal | CollectionsValue | None
-    points: Decimal | None
-    reason: str
+_Part = tuple[ScoreComponent, Decimal | None]
+"""A component, and its points before they are rounded."""
 
 
 def performance_score(score_inputs: ScoreInputs) -> Score:
@@ -94,26 +91,24 @@ def performance_score(score_inputs: ScoreInputs) -> Score:
         _part("pipeline", score_inputs.pipeline, PIPELINE),
         _part("clients", score_inputs.clients, CLIENTS),
     )
-    mean, coverage = _weighted_mean([(WEIGHTS[part.name], part.points) for part in parts])
+    mean, coverage = _weighted_mean([(component.weight, points) for component, points in parts])
     return Score(
         value=rounded_or_none(mean if coverage >= LEAST_COVERAGE else None, POINTS_PLACES),
         coverage=rounded(coverage, POINTS_PLACES),
-        components=tuple(
-            ScoreComponent(
-                name=part.name,
-                weight=WEIGHTS[part.name],
-                value=part.value,
-                points=rounded_or_none(part.points, POINTS_PLACES),
-                reason=part.reason,
-            )
-            for part in parts
-        ),
+        components=tuple([component for component, _ in parts]),
     )
 
 
 def _part(name: Name, reading: ScoreInput, anchors: Anchors) -> _Part:
     points = None if reading.value is None else anchors.points(reading.value)
-    return _Part(name, rounded_or_none(reading.value, RATIO_PLACES), points, reading.words)
+    component = ScoreComponent(
+        name=name,
+        weight=WEIGHTS[name],
+        value=quotient_or_none(reading.value, RATIO_PLACES),
+        points=quotient_or_none(points, POINTS_PLACES),
+        reason=reading.words,
+    )
+    return component, points
 
 
 def _collections(overdue: ScoreInput, lateness: ScoreInput) -> _Part:
@@ -124,16 +119,23 @@ def _collections(overdue: ScoreInput, lateness: ScoreInput) -> _Part:
         ]
     )
     value = CollectionsValue(
-        overdue_share=rounded_or_none(overdue.value, RATIO_PLACES),
+        overdue_share=quotient_or_none(overdue.value, RATIO_PLACES),
         days_over_terms=rounded_or_none(lateness.value, PERCENT_PLACES),
     )
-    return _Part("collections", value, points, f"{overdue.words} {lateness.words}")
+    component = ScoreComponent(
+        name="collections",
+        weight=WEIGHTS["collections"],
+        value=value,
+        points=rounded_or_none(points, POINTS_PLACES),
+        reason=f"{overdue.words} {lateness.words}",
+    )
+    return component, points
 
 
 def _weighted_mean(weighted: Sequence[tuple[Decimal, Decimal | None]]) -> tuple[Decimal | None, Decimal]:
     """The mean of what is there, and the weight that it has together; None when nothing is there."""
     known = [(weight, points) for weight, points in weighted if points is not None]
-    coverage = sum((weight for weight, _ in known), ZERO)
+    coverage = sum([weight for weight, _ in known], ZERO)
     if not known:
         return None, coverage
-    return sum((weight * points for weight, points in known), ZERO) / coverage, coverage
+    return sum([weight * points for weight, points in known], ZERO) / coverage, coverage

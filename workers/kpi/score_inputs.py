@@ -8,7 +8,6 @@ from decimal import Decimal
 from workers.facts import TenantFacts
 from workers.kpi.days import Period, complete
 from workers.kpi.dso import Dso
-from workers.kpi.flows import Flow
 from workers.kpi.money import PERCENT_PLACES, formatted_percent, rounded
 from workers.kpi.quotes import Quotes
 from workers.kpi.receivables import Receivables
@@ -26,9 +25,10 @@ def score_inputs(facts: TenantFacts, sums: Sums) -> ScoreInputs:
     """Flows over 30 complete days, collections and pipeline as of now."""
     today = facts.clock.today
     now, before = complete(today, SCORED_DAYS), complete(today, SCORED_DAYS, skip_days=SCORED_DAYS)
+    earned = sums.revenue.money(now)
     return ScoreInputs(
-        profitability=_profitability(sums, now),
-        growth=_growth(sums.revenue, now, before),
+        profitability=_profitability(earned, sums.expenses.money(now)),
+        growth=_growth(earned, sums.revenue.money(before)),
         cash=_cash(sums, now),
         overdue_share=_overdue_share(sums.receivables),
         days_over_terms=_days_over_terms(sums.dso),
@@ -37,8 +37,7 @@ def score_inputs(facts: TenantFacts, sums: Sums) -> ScoreInputs:
     )
 
 
-def _profitability(sums: Sums, period: Period) -> ScoreInput:
-    earned, spent = sums.revenue.total(period), sums.expenses.total(period)
+def _profitability(earned: Total, spent: Total) -> ScoreInput:
     unknown = _unknown(earned, spent)
     if unknown:
         return ScoreInput(None, f"No data: {unknown}.")
@@ -48,8 +47,7 @@ def _profitability(sums: Sums, period: Period) -> ScoreInput:
     return ScoreInput(margin, f"Profit was {formatted_percent(margin)} of revenue {_OVER_THE_DAYS}.")
 
 
-def _growth(revenue: Flow, period: Period, before: Period) -> ScoreInput:
-    now, earlier = revenue.total(period), revenue.total(before)
+def _growth(now: Total, earlier: Total) -> ScoreInput:
     unknown = _unknown(now, earlier)
     if unknown:
         return ScoreInput(None, f"No data: {unknown}.")
@@ -64,7 +62,7 @@ def _growth(revenue: Flow, period: Period, before: Period) -> ScoreInput:
 
 
 def _cash(sums: Sums, period: Period) -> ScoreInput:
-    money_in, money_out = sums.cash.money_in.total(period), sums.cash.money_out.total(period).negative()
+    money_in, money_out = sums.cash.money_in.money(period), sums.cash.money_out.money(period).negative()
     unknown = _unknown(money_in, money_out)
     if unknown:
         return ScoreInput(None, f"No data: {unknown}.")
@@ -129,10 +127,12 @@ def _clients(facts: TenantFacts) -> ScoreInput:
 
 def _unknown(*sides: Total) -> str | None:
     """Why the ratio of these sums cannot be told, in words; None when it can."""
+    if all(side.known and not side.lacking for side in sides):
+        return None
     lacking = sorted({currency for side in sides for currency in side.lacking})
     reasons = [] if all(side.known for side in sides) else [UNKNOWN_LINKS]
     reasons += [_no_rate(lacking)] if lacking else []
-    return ", and ".join(reasons) or None
+    return ", and ".join(reasons)
 
 
 def _no_rate(currencies: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from workers.facts import TenantFacts
 from workers.kpi.cash_flow import CashMovements, cash_movements
@@ -15,8 +15,7 @@ from workers.kpi.receivables import Receivables, receivables
 from workers.kpi.revenue import revenue
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sums:
+class Sums(msgspec.Struct, frozen=True, kw_only=True):
     """Flows on the tenant's basis and balances as of now, in base units."""
 
     revenue: Flow

@@ -19,7 +19,7 @@ from shared.snapshot import (
     REVENUE,
     Trend,
 )
-from workers.kpi.money import PERCENT_PLACES, ZERO, rounded
+from workers.kpi.money import HUNDRED, PERCENT_PLACES, ZERO, quotient
 
 SHARE_OF_PREVIOUS = Decimal("0.05")
 SHARE_OF_TYPICAL = Decimal("0.10")
@@ -40,7 +40,7 @@ GOOD_DIRECTION: dict[str, Trend] = {
 
 def typical(values: Sequence[Decimal | None]) -> Decimal:
     """Median |value| of complete days; a day that could not be computed counts 0."""
-    return median(abs(value) if value is not None else ZERO for value in values)
+    return median([ZERO if value is None else abs(value) for value in values])
 
 
 def flow_floor(complete_days: Sequence[Decimal | None], minor_unit: Decimal) -> Decimal:
@@ -61,9 +61,9 @@ def direction(value: Decimal | None, previous: Decimal | None, *, floor: Decimal
 
 def change_percent(value: Decimal | None, previous: Decimal | None) -> Decimal | None:
     """100 × change / |previous| of shown values, one decimal (−27.5); None when one is None or previous is 0."""
-    if value is None or previous is None or not previous:
+    if value is None or not previous:
         return None
-    return rounded(100 * (value - previous) / abs(previous), PERCENT_PLACES)
+    return quotient(HUNDRED * (value - previous) / previous.copy_abs(), PERCENT_PLACES)
 
 
 def is_good(name: str, trend: Trend) -> bool | None:

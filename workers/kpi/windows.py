@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from calendar import monthrange
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -42,14 +42,18 @@ class Window:
 class Calendar:
     """All windows of a day, and the stretches of days between their edges, of which each of them is made.
 
-    named: by name, the period and the one before it; months: by name, the newest first. live_places: of each day that the
-    flows of a load reach, the place of its stretch.
+    named: by name, the period and the one before it; months: by name, the newest first. first_live: the place of the stretch
+    that holds the first of the live days, which the flows of a load reach; what ends where it begins consists of kept days
+    alone, as do all but the first live_months of the months. live_edges: how many live days come before each of the edges
+    after that place.
     """
 
     edges: Sequence[date]
     named: Sequence[tuple[str, tuple[Period, Span], tuple[Period, Span]]]
     months: Sequence[tuple[str, tuple[Period, Span]]]
-    live_places: Mapping[date, int]
+    first_live: int
+    live_months: int
+    live_edges: Sequence[int]
 
     def place(self, day: date) -> int:
         """Which stretch holds the day; below 0 when it is older than all of them."""
@@ -59,6 +63,12 @@ class Calendar:
 def first_live_day(today: date) -> date:
     """The first day that the flows of a load reach."""
     return today - timedelta(days=LIVE_DAYS)
+
+
+@lru_cache(maxsize=MOST_CALENDARS)
+def live_days(today: date) -> Sequence[date]:
+    """Those days, in order, up to today."""
+    return Period(first_live_day(today), today).days()
 
 
 @lru_cache(maxsize=MOST_CALENDARS)
@@ -115,10 +125,13 @@ def calendar(today: date, fiscal_year_start_month: int) -> Calendar:
     """The windows of that day, as its tenants share them."""
     divided_at = edges(today, fiscal_year_start_month)
     places = {day: place for place, day in enumerate(divided_at)}
+    live = first_live_day(today)
+    first_live = bisect_right(divided_at, live) - 1
 
     def with_span(period: Period) -> tuple[Period, Span]:
         return period, (places[period.first], places[period.last + _ONE_DAY])
 
+    listed = tuple((window.name, with_span(window.period)) for window in months(today))
     return Calendar(
         edges=divided_at,
         named=tuple(
@@ -126,11 +139,10 @@ def calendar(today: date, fiscal_year_start_month: int) -> Calendar:
             for window in named_windows(today, fiscal_year_start_month)
             if window.previous is not None
         ),
-        months=tuple((window.name, with_span(window.period)) for window in months(today)),
-        live_places={
-            day: bisect_right(divided_at, day) - 1
-            for day in (today - timedelta(days=ago) for ago in range(LIVE_DAYS + 1))
-        },
+        months=listed,
+        first_live=first_live,
+        live_months=sum(end > first_live for _, (_, (_, end)) in listed),
+        live_edges=tuple((edge - live).days for edge in divided_at[first_live + 1 :]),
     )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import psycopg
 import redis
@@ -29,7 +28,7 @@ EVERY_S = 1.0
 # wait behind others, so no more are than begin at once.
 BUSY_POLL_S = 0.025
 MOST_TENANTS = 2 * TENANTS_PER_TASK
-# Rows that are looked at, of those that wait: so many may be computed at this moment or be claimed by others.
+# Rows that are looked at first, of those that wait: so many may be computed at this moment or be claimed by others.
 MOST_ROWS = 2000
 
 
@@ -71,7 +70,7 @@ class ColdLoop(Loop):
         return min(BUSY_POLL_S, until_next_second) if waits else until_next_second
 
     def _begin_second(self, connection: psycopg.Connection) -> None:
-        rolled = changes.roll_days(connection, datetime.now(UTC), hot=self._looked.everyone, delay_s=self._cold_delay_s)
+        rolled = changes.roll_days(connection, hot=self._looked.everyone, delay_s=self._cold_delay_s)
         if rolled:
             log.info("local_day_rolled", tenants=rolled)
         if self._others_pass():
@@ -84,11 +83,18 @@ class ColdLoop(Loop):
             return True
         # One task a second in any case: in a queue that others keep filled these tenants would never be.
         most = TENANTS_PER_TASK if is_full else MOST_TENANTS
-        due = changes.waited_tenants(connection, MOST_ROWS)
-        if len(due) > most:
-            hot = self._looked.among(due)
-            due.sort(key=lambda tenant_id: tenant_id not in hot)
-        return self._dispatch.send(due, most=most) == most
+        queued, seen = 0, list[str]()
+        # All of these rows may be of tenants who cannot be queued now, and one of them may have any number.
+        while queued < most and (due := changes.waited_tenants(connection, MOST_ROWS, but=seen)):
+            seen += due
+            if len(due) > most:
+                hot = self._looked.among(due)
+                due.sort(key=lambda tenant_id: tenant_id not in hot)
+            sent = self._dispatch.send(due, most=most - queued)
+            if sent is None:
+                return False
+            queued += sent
+        return queued == most
 
     def _beat(self) -> None:
         now_ms = time.time_ns() // 1_000_000

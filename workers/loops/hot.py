@@ -84,6 +84,8 @@ class HotLoop(Loop):
         if changes.EVERYONE in pending_s:
             changes.expand_everyone(connection, hot=self._looked.everyone(), delay_s=self._cold_delay_s)
             pending_s = changes.due_tenants(connection, MOST_AT_ONCE)
+            # The next one for everyone may be there already: it is no tenant's, and expanded at the next look.
+            pending_s.pop(changes.EVERYONE, None)
         seen_at = time.monotonic()
         noted_at = {tenant_id: seen_at - waited_s for tenant_id, waited_s in pending_s.items()}
         if not noted_at or not self._cold_delay_s:

@@ -47,12 +47,36 @@ _FIRST_MONEY = """
     ) p
 """
 
+# And on which before the oldest day of the changes c that is linked to documents issued since? A rate is one of the day on
+# which an invoice was issued, and what a payment leaves to a credit note that comes after it decides what refunds of that
+# note take, on whatever days they were paid.
+_FIRST_AHEAD = """
+    SELECT min(CASE WHEN p.paid_on < DATE '0001-01-01' THEN DATE '0001-01-01' ELSE p.paid_on END)
+    FROM (
+        SELECT * FROM dashboard.invoice AS issued
+        WHERE tenant_id = t.tenant_id AND status = 'posted' AND issue_date >= c.oldest
+        OFFSET 0
+    ) i
+    CROSS JOIN LATERAL (
+        SELECT source_id FROM dashboard.allocation AS taking
+        WHERE (i.kind = 'credit_note'
+               OR i.currency::text IS DISTINCT FROM t.base_currency::text AND (i.base_rate > 0) IS NOT TRUE)
+            AND tenant_id = t.tenant_id AND invoice_id = i.invoice_id
+        OFFSET 0
+    ) l
+    CROSS JOIN LATERAL (
+        SELECT paid_on FROM dashboard.payment AS payment WHERE tenant_id = t.tenant_id AND payment_id = l.source_id OFFSET 0
+    ) p
+    WHERE p.paid_on < c.oldest
+"""
+
 # Since when may money on cash basis have counted otherwise, for the changes c of the tenant t? Too many documents to be
 # named stand for all days.
 MONEY = f"""
     LATERAL (
         SELECT CASE WHEN t.basis = 'cash' AND '*' = ANY(c.documents) THEN DATE '0001-01-01'
-                    WHEN t.basis = 'cash' AND c.documents IS NOT NULL THEN ({_FIRST_MONEY}) END AS oldest
+                    WHEN t.basis = 'cash' THEN least(CASE WHEN c.documents IS NOT NULL THEN ({_FIRST_MONEY}) END,
+                                                     CASE WHEN c.oldest IS NOT NULL THEN ({_FIRST_AHEAD}) END) END AS oldest
         OFFSET 0
     )
 """

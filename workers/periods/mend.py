@@ -58,12 +58,20 @@ _STALE = text("""
     WHERE stale_since IS NOT NULL ORDER BY stale_since LIMIT :most
 """)
 
-_DOUBT = text("""
-    UPDATE dashboard.day_book AS book SET stale_since = coalesce(book.stale_since, now())
+_TOUCHED = """
     FROM dashboard.change c
     WHERE c.id = ANY(CAST(:ids AS bigint[])) AND book.tenant_id = c.tenant_id
-        AND (c.oldest_day IS NULL OR c.oldest_day <= book.kept_through OR book.on_cash AND c.document_ids IS NOT NULL)
-""")
+        AND (c.oldest_day IS NULL OR c.oldest_day <= book.kept_through
+             OR book.on_cash AND (c.document_ids IS NOT NULL OR c.oldest_day < 'infinity'))
+"""
+_DOUBT = text(f"""
+    UPDATE dashboard.day_book AS book SET stale_since = coalesce(book.stale_since, now())
+    {_TOUCHED}
+""")  # noqa: S608 (our own words)
+_FORGET = text(f"""
+    UPDATE dashboard.day_book AS book SET kept_through = NULL
+    {_TOUCHED} AND book.tenant_id = ANY(CAST(:tenant_ids AS text[]))
+""")  # noqa: S608 (the same)
 _POSTPONE = text("UPDATE dashboard.day_book SET stale_since = now() WHERE tenant_id = :tenant_id")
 
 
@@ -95,6 +103,11 @@ def stale_tenants(connection: Connection, most: int) -> list[str]:
 def doubt(connection: Connection, pending: Sequence[int]) -> None:
     """Have the totals made anew that these changes touch, as if none of them had told its day."""
     connection.execute(_DOUBT, {"ids": list(pending)})
+
+
+def forget_past(connection: Connection, tenant_ids: Sequence[str], pending: Sequence[int]) -> None:
+    """Of those of the tenants whose past these changes touch no total is kept any more."""
+    connection.execute(_FORGET, {"tenant_ids": list(tenant_ids), "ids": list(pending)})
 
 
 def postpone(connection: Connection, tenant_id: str) -> None:

@@ -131,8 +131,9 @@ _WHOLE = {"{each source}": "usually", "{each target}": "usually", "{wanted}": "w
 
 # What is known to be settled (workers/unsettled/) is not looked at, so no target is plain only because it was not found: of
 # whatever is looked at the targets are looked at, too. And what a target that is not plain leaves to its sources depends on
-# all of its links, so what the sources of `wanted` targets have left is known only when all of their targets are wanted; a
-# credit note's only with the refunds that pay it out, and such a refund's only with what the note was used for.
+# all of its links, so what the sources of `wanted` targets have left is known only when all of their targets are wanted. What
+# invoices leave less or more of a credit note the refunds that pay it out have to give or get back: they are looked at as
+# well, and what any note that they pay out was used for.
 _OF_SOURCE = "AND source_kind IN ('payment', 'refund', 'credit_note') AND source_id = a.document_id"
 _CANDIDATES = f"""
     candidate AS MATERIALIZED (
@@ -182,8 +183,8 @@ _CLOSED = """
         UNION
         SELECT tenant_id, 'credit_note', target_id FROM wanted_first
     ),
-    reached_source AS MATERIALIZED (
-        SELECT * FROM first_source
+    note_in_doubt AS (
+        SELECT * FROM first_source WHERE source_kind = 'credit_note'
         UNION
         SELECT s.tenant_id, 'credit_note', l.invoice_id::text
         FROM first_source s
@@ -193,7 +194,20 @@ _CLOSED = """
             OFFSET 0
         ) l
     ),
-    wanted AS MATERIALIZED (
+    reached_source AS MATERIALIZED (
+        SELECT * FROM first_source
+        UNION
+        SELECT * FROM note_in_doubt
+        UNION
+        SELECT n.tenant_id, 'refund', l.source_id::text
+        FROM note_in_doubt n
+        CROSS JOIN LATERAL (
+            SELECT * FROM dashboard.allocation AS allocation
+            WHERE tenant_id = n.tenant_id AND invoice_id = n.source_id AND source_kind = 'refund'
+            OFFSET 0
+        ) l
+    ),
+    wanted_next AS MATERIALIZED (
         SELECT tenant_id, target_id FROM wanted_first
         UNION
         SELECT s.tenant_id, l.invoice_id::text
@@ -203,12 +217,15 @@ _CLOSED = """
             WHERE tenant_id = s.tenant_id AND source_kind = s.source_kind AND source_id = s.source_id
             OFFSET 0
         ) l
+    ),
+    wanted AS MATERIALIZED (
+        SELECT * FROM wanted_next
         UNION
-        SELECT s.tenant_id, l.invoice_id::text
-        FROM reached_source s
+        SELECT w.tenant_id, l.invoice_id::text
+        FROM wanted_next w
         CROSS JOIN LATERAL (
             SELECT * FROM dashboard.allocation AS allocation
-            WHERE s.source_kind = 'credit_note' AND tenant_id = s.tenant_id AND invoice_id = s.source_id
+            WHERE tenant_id = w.tenant_id AND source_kind = 'credit_note' AND source_id = w.target_id
             OFFSET 0
         ) l
     ),

@@ -34,7 +34,7 @@ QUOTES = Family(
     """
     SELECT tenant_id, CASE WHEN age < 30 THEN 'recent' WHEN age < 90 THEN 'current' ELSE 'previous' END AS "window",
            outcome, no_rate, count(*) AS documents, count(*) FILTER (WHERE anomaly) AS anomalies, sum(amount) AS amount,
-           NULL::date AS expires_on, CASE WHEN no_rate IS NOT NULL THEN min(issue_date) END AS since
+           NULL::date AS expires_on, CASE WHEN no_rate IS NOT NULL THEN {held min(issue_date)} END AS since
     FROM decided_quote
     GROUP BY tenant_id, "window", outcome, no_rate
     UNION ALL

@@ -15,8 +15,8 @@ RECURRING = Family(
            round(r.worth, {minor r.currency}) AS amount,
            CASE WHEN money.no_rate IS NULL THEN round(r.worth * money.factor, money.places) END AS base,
            r.interval_unit, r.interval_count, r.next_on,
-           CASE WHEN r.ends_on < DATE '9999-12-31' THEN r.ends_on END AS ends_on,
-           coalesce(r.terms_days, 0) AS terms_days, made.newest AS newest_document
+           CASE WHEN r.ends_on < DATE '9999-12-31' THEN {held r.ends_on} END AS ends_on,
+           coalesce(r.terms_days, 0) AS terms_days, {held made.newest} AS newest_document
     FROM asked a
     CROSS JOIN LATERAL (
         SELECT tenant_id, recurring_id, kind, currency, coalesce(amount, 'NaN') AS worth, NULL::numeric AS base_rate,

@@ -78,7 +78,7 @@ ALLOCATIONS = Family(
     "allocations",
     AllocationGroup,
     """
-    SELECT tenant_id, day, no_rate, sum(net) AS net, CASE WHEN no_rate IS NOT NULL THEN min(issue_date) END AS since
+    SELECT tenant_id, day, no_rate, sum(net) AS net, CASE WHEN no_rate IS NOT NULL THEN {held min(issue_date)} END AS since
     FROM brought
     GROUP BY tenant_id, day, no_rate
 """,

@@ -21,7 +21,7 @@ from workers.capture import changes
 from workers.database import autocommit, one_state
 from workers.facts import DEFAULT_THRESHOLDS, NO_ACTIVITY, Clock, Close, RebuiltClose, ShownMonths, Tenant, TenantFacts
 from workers.periods.load import MOST_REMEMBERED, UNKNOWN_PAST, Kept, Past
-from workers.periods.mend import doubt, mend, postpone, stale_tenants
+from workers.periods.mend import doubt, forget_past, mend, postpone, stale_tenants
 from workers.roles import CONTRACT
 from workers.source.activity import ACTIVITY
 from workers.source.alerts import KNOWN, THRESHOLDS, with_own
@@ -308,6 +308,12 @@ class Source:
             doubt(connection, pending)
         with translate_database_errors(), autocommit(self._engine) as connection:
             changes.settle(connection, pending)
+
+    def forget_past(self, tenant_ids: Sequence[str], pending: Sequence[int]) -> None:
+        """These tenants do not exist, so what these changes of theirs touch of the past is not mended: should they come back
+        their totals are made anew."""
+        with translate_database_errors(tenant_ids), self._engine.begin() as connection:
+            forget_past(connection, tenant_ids, pending)
 
     def make_due(self, tenant_ids: Sequence[str]) -> None:
         """Have these tenants computed again soon."""

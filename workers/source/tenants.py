@@ -27,17 +27,16 @@ ALL_TENANTS = text("SELECT tenant_id FROM dashboard.tenant WHERE tenant_id IS NO
 # In which state is the database, how does each of these tenants do business, which of its changes are pending, how often did
 # its alerts change, which transaction made the totals of its past, and are they behind? What is pending in a state is in the
 # facts of that state: it may be settled once they are published, but a change of a past day only after the totals of that
-# day are mended, see workers/periods.
+# day are mended, see workers/periods. A change for everyone is nobody's to settle.
 OPENING = with_conversions(
     """
     SELECT state.*, wanted.tenant_id AS wanted_id, t.tenant_id, t.name, t.timezone, t.base_currency::text, t.basis,
            t.fiscal_year_start_month, round(t.cash_balance, {minor t.base_currency}) AS cash_balance, t.cash_balance_on,
            ARRAY(
                SELECT id FROM dashboard.change own
-               WHERE own.tenant_id = wanted.tenant_id
+               WHERE own.tenant_id = wanted.tenant_id AND own.tenant_id <> '*'
                    AND (t.tenant_id IS NULL
-                        OR own.oldest_day > b.kept_through
-                            AND (own.document_ids IS NULL OR m.oldest IS NULL OR m.oldest > b.kept_through))
+                        OR own.oldest_day > b.kept_through AND (m.oldest IS NULL OR m.oldest > b.kept_through))
            ) AS pending,
            (SELECT revision FROM dashboard.alert_board a WHERE a.tenant_id = wanted.tenant_id) AS revision,
            b.xmin::text AS past, t.tenant_id IS NOT NULL AND {behind} AS behind

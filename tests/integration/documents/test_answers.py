@@ -34,7 +34,8 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-EXAMPLES_EACH = 100
+# Of four faults in what is accepted, 40 found those that 100 did (bounds of a number, characters of a key).
+EXAMPLES_EACH = 40
 # The same document as the running server's, needed before there is one: each operation is a test of its own.
 SETTINGS = Settings(redis_url="redis://127.0.0.1:1/0", jwt=JwtSettings(secret_key=SECRET))
 schema = schemathesis.openapi.from_dict(openapi_document(create_app(SETTINGS), SETTINGS))

@@ -8,26 +8,20 @@ import pytest
 
 from web.access.tokens import Caller
 from web.api.session import ENDINGS
-from web.live.lifetime import REVOCATION_CHECK_S, Ending, Lifetime
+from web.live.lifetime import Ending, Lifetime
 
 
 class Client:
     """One whose circumstances the test sets."""
 
     def __init__(self, *, expires_in_s: float = 3600.0) -> None:
-        self.is_draining = self.is_gone = self.is_revoked = False
-        self.asked = 0
-        caller = Caller(tenant_id="t", subject="s", expires_at=time.time() + expires_in_s)
+        self.is_draining = self.is_gone = False
+        caller = Caller(tenant_id="t", subject="s", expires_at=time.time() + expires_in_s, token_id="one")
         self.lifetime = Lifetime(
             caller,
             is_draining=lambda: self.is_draining,
             is_gone=lambda: self.is_gone,
-            is_revoked=self._revoked,
         )
-
-    def _revoked(self, _: Caller) -> bool:
-        self.asked += 1
-        return self.is_revoked
 
 
 def test_a_client_whose_token_is_good_stays() -> None:
@@ -58,15 +52,12 @@ def test_a_restart_goes_before_every_other_reason() -> None:
     assert client.lifetime.ending() is Ending.RESTARTING
 
 
-def test_revocation_is_asked_for_once_in_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    moment = time.monotonic()
-    monkeypatch.setattr("time.monotonic", lambda: moment)
+def test_a_token_that_is_revoked_ends_it_unless_the_client_has_a_newer_one() -> None:
     client = Client()
-    client.is_revoked = True
-    assert (client.lifetime.ending(), client.asked) == (None, 0)
-    moment += REVOCATION_CHECK_S
-    assert (client.lifetime.ending(), client.asked) == (Ending.TOKEN_REVOKED, 1)
-    assert (client.lifetime.ending(), client.asked) == (None, 1)
+    client.lifetime.revoke("one")
+    assert client.lifetime.ending() is Ending.TOKEN_REVOKED
+    client.lifetime.renew(Caller(tenant_id="t", subject="s", expires_at=time.time() + 60, token_id="two"))
+    assert client.lifetime.ending() is None
 
 
 def test_who_does_not_read_is_not_blamed_for_a_restart() -> None:

@@ -25,8 +25,8 @@ import { loadWords } from "./words.js";
 
 /** A busy tenant has many versions a second; the long form need not follow each, and lists of documents still less. */
 const OVERVIEW_EVERY_MS = 2_000;
-const OVERVIEW_AGAIN_MS = 5_000;
 const ALERTS_EVERY_MS = 1_000;
+const AGAIN_MS = 5_000;
 const LISTS_EVERY_MS = 30_000;
 const FLASH_MS = 1_600;
 /** The page is drawn once its parts are there, so that nothing jumps; after this long, with those that are. */
@@ -111,7 +111,7 @@ const loadOverview = coalesced(async () => {
     if (overview.user_id === known.snapshot?.user_id) known.overview = overview;
   } catch {
     // The state in the bar tells; a connection that comes back asks by itself.
-    if (known.status?.state === "live") setTimeout(loadOverview, OVERVIEW_AGAIN_MS);
+    if (known.status?.state === "live") setTimeout(loadOverview, AGAIN_MS);
     return;
   }
   draw();
@@ -126,6 +126,7 @@ const loadAlerts = coalesced(async () => {
   } catch (/** @type {any} */ problem) {
     // A server without stored alerts: those of the snapshot are shown, without buttons.
     if (problem.status === 404 || problem.status === 405) alertsKept = false;
+    else if (known.status?.state === "live") setTimeout(loadAlerts, AGAIN_MS);
     return;
   }
   draw();

@@ -173,7 +173,7 @@ class Client {
     const snapshot = await response.json();
     this.#compareClocks(response.headers.get("Date"));
     if (this.#userId !== snapshot.user_id) this.#meet(snapshot.user_id);
-    // What a socket pushed while this answer was on its way is newer than the answer, whatever its epoch.
+    // What a socket pushed while this answer was on its way is newer than the answer, whatever its epoch, and so is its status.
     if (pushes === this.#pushes) this.#take(snapshot);
   }
 
@@ -200,9 +200,10 @@ class Client {
     } else if (snapshot.version === held.version && (snapshot.computed_at > held.computed_at || snapshot.stale !== held.stale)) {
       this.snapshot = snapshot;
       this.#options.onRefresh?.(snapshot);
-    } else {
+    } else if (snapshot.version !== held.version) {
       return;
     }
+    // Of the very same snapshot too: after a reconnect nothing else tells that data is fresh again.
     if (!snapshot.stale && this.status.stale) this.#report({ stale: false, staleSince: null, reason: null });
     else if (snapshot.stale && !this.status.stale) this.#report({ stale: true, staleSince: snapshot.computed_at, reason: null });
   }
@@ -213,6 +214,7 @@ class Client {
       this.#pushes += 1;
       this.#take(message.data);
     } else if (message.type === "dashboard.status") {
+      this.#pushes += 1;
       this.#report({ stale: message.stale, staleSince: message.since ?? null, reason: message.reason ?? null });
     } else if (message.type === "token.refreshed") {
       this.#renewBefore(Date.parse(message.expires_at));

@@ -6,7 +6,7 @@ import { connect } from "./client.js";
 import { coalesced } from "./loads.js";
 
 const OVERVIEW_EVERY_MS = 2_000;
-const OVERVIEW_AGAIN_MS = 5_000;
+const AGAIN_MS = 5_000;
 const ALERTS_EVERY_MS = 1_000;
 const FLASH_MS = 1_600;
 /** An element that is moved in the document leaves and comes back at once. */
@@ -145,7 +145,7 @@ export class Live {
       if (overview.user_id === this.known.snapshot?.user_id) this.known.overview = overview;
     } catch {
       // The state tells; a connection that comes back asks by itself.
-      if (this.known.status.state === "live") this.#timers.overview = setTimeout(() => this.#loadOverview(), OVERVIEW_AGAIN_MS);
+      if (this.known.status.state === "live") this.#timers.overview = setTimeout(() => this.#loadOverview(), AGAIN_MS);
       return;
     }
     this.#tell("overview");
@@ -159,6 +159,7 @@ export class Live {
     } catch (/** @type {any} */ problem) {
       // A server without stored alerts: those of the snapshot are shown, without buttons.
       if (problem.status === 404 || problem.status === 405) this.#alertsKept = false;
+      else if (this.known.status.state === "live") this.#timers.alerts = setTimeout(() => this.#loadAlerts(), AGAIN_MS);
       return;
     }
     this.#tell("alerts");
