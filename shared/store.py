@@ -135,8 +135,14 @@ return 1
 """
 )
 
-_FAIL = """
-local reason, tenant, channel = unpack(ARGV)
+_FAIL = (
+    OLDER
+    + """
+local reason, tenant, channel, lineage, state, as_of = unpack(ARGV)
+if lineage then
+  local cur = redis.call('HMGET', KEYS[1], 'lineage', 'state', 'as_of')
+  if older(lineage, state, as_of, cur[1], cur[2], cur[3]) then return '' end
+end
 local now = redis.call('TIME')
 local now_ms = string.format('%d%03d', tonumber(now[1]), math.floor(tonumber(now[2]) / 1000))
 if redis.call('HSETNX', KEYS[1], 'failing_since', now_ms) == 1 then
@@ -145,6 +151,7 @@ end
 redis.call('HSET', KEYS[1], 'failing', reason)
 return redis.call('HGET', KEYS[1], 'failing_since')
 """
+)
 
 _ASK_OLDER = (
     OLDER
@@ -252,13 +259,17 @@ class SnapshotWriter:
             ),
         )
 
-    def mark_failing(self, tenant_id: str, reason: str) -> int:
+    def mark_failing(self, tenant_id: str, reason: str, source: SourceState | None = None) -> int | None:
         """Keep the tenant's last snapshot but let every reader know that newer computations fail, and why.
 
-        Returns since when they fail, in milliseconds.
+        Returns since when they fail, in milliseconds; None, and marks nothing, where Redis holds a snapshot that was computed
+        from a later state than `source`, the one that failed.
         """
         args: list[Any] = [reason, tenant_id, self._keys.notices]
-        return int(self._run(self._fail, [(self._keys.snapshot(tenant_id), args)])[0])
+        if source is not None:
+            args += [source.lineage, source.state, source.as_of_ms]
+        since_ms = self._run(self._fail, [(self._keys.snapshot(tenant_id), args)])[0]
+        return int(since_ms) if since_ms else None
 
     def overtaken(self, tenant_ids: Sequence[str], source: SourceState) -> list[str]:
         """Those of the tenants whose snapshot was computed from a later state of the same database than `source`."""

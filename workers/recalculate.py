@@ -82,13 +82,21 @@ def recalculate(
 
 
 def report_failure(
-    tenant_id: str, reason: str, *, writer: SnapshotWriter, alerts: AlertKeeper, about: str | None = None
+    tenant_id: str,
+    reason: str,
+    *,
+    writer: SnapshotWriter,
+    alerts: AlertKeeper,
+    about: str | None = None,
+    state: SourceState | None = None,
 ) -> Outcome:
-    """The tenant keeps its last snapshot, marked failing, and is told so.
+    """The tenant keeps its last snapshot, marked failing, and is told so; unless one was made of a later state than `state`.
 
     `reason` is the operator's; `about` says in words for the owner which value it is about.
     """
-    since_ms = writer.mark_failing(tenant_id, reason)
+    since_ms = writer.mark_failing(tenant_id, reason, state)
+    if since_ms is None:
+        return Outcome(tenant_id=tenant_id, status="refused")
     alerts.fail(tenant_id, since_ms=since_ms, about=about)
     return Outcome(tenant_id=tenant_id, status="failed", reason=reason)
 
@@ -143,7 +151,7 @@ def _publish(loaded: Loaded, outside: _Outside) -> dict[str, Outcome]:
         except (SourceUnavailable, StoreUnavailable):
             raise
         except Exception as error:  # noqa: BLE001 (the same)
-            outcomes[tenant_id] = _failed(tenant_id, error, outside)
+            outcomes[tenant_id] = _failed(tenant_id, error, outside, loaded.state)
     outside.lap("compute")
     if loaded.unknown:
         outside.writer.remove(sorted(loaded.unknown), loaded.state)
@@ -206,8 +214,10 @@ def _candidate(made: Dashboard, state: SourceState) -> Candidate:
     )
 
 
-def _failed(tenant_id: str, error: Exception, outside: _Outside) -> Outcome:
+def _failed(tenant_id: str, error: Exception, outside: _Outside, state: SourceState | None = None) -> Outcome:
     why = outside.source.explain(tenant_id, error)
     expected = isinstance(error, DaybookError)
     log.error("recalculation_failed", tenant_id=tenant_id, reason=why.reason, exc_info=None if expected else error)
-    return report_failure(tenant_id, why.reason, writer=outside.writer, alerts=outside.alerts, about=why.about)
+    return report_failure(
+        tenant_id, why.reason, writer=outside.writer, alerts=outside.alerts, about=why.about, state=state
+    )

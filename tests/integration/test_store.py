@@ -216,6 +216,18 @@ def test_failing_is_told_once_and_ends_with_the_next_success(
     assert reader.read("t1").failing is None
 
 
+def test_a_failure_of_an_older_state_says_nothing_of_a_later_success(
+    writer: SnapshotWriter, reader: SnapshotReader, notices: redis.client.PubSub
+) -> None:
+    writer.write([candidate(state=2)])
+    received(notices)
+    assert writer.mark_failing("t1", "amounts are NaN", candidate(state=1).source) is None
+    assert reader.read("t1").failing is None
+    assert received(notices) == []
+    assert writer.mark_failing("t1", "amounts are NaN", candidate(state=3).source) is not None
+    assert reader.read("t1").failing == "amounts are NaN"
+
+
 def test_removed_tenant_is_gone_and_a_late_task_cannot_bring_it_back(
     writer: SnapshotWriter, reader: SnapshotReader, notices: redis.client.PubSub
 ) -> None:
