@@ -27,16 +27,13 @@ def with_possible_indexes(connection: psycopg.Connection[Any], mapping: HostMapp
     without: dict[tuple[str, str], str] = {}
     indexes: dict[str, tuple[str, ...]] = {}
     for table, definitions in mapping.host.indexes.items():
+        place = f"{quoted(mapping.schema)}.{quoted(table)}"
         ready = [one for text in definitions if (one := mapping.host.sql(text, mapping.schema, mapping.columns))]
-        wrong = (
-            _impossible(connection, f"{quoted(mapping.schema)}.{quoted(table)}", ready)
-            if table in mapping.columns
-            else {}
-        )
+        wrong = _impossible(connection, place, ready)
         without |= {(table, definition): reason for definition, reason in wrong.items()}
         simpler = [other for definition in wrong for other in _simpler(definition)]
-        tried = _impossible(connection, f"{quoted(mapping.schema)}.{quoted(table)}", simpler) if simpler else {}
-        instead = [one for one in simpler if one not in tried]
+        wrong_too = _impossible(connection, place, simpler)
+        instead = [one for one in simpler if one not in wrong_too]
         indexes[table] = tuple(dict.fromkeys([*definitions, *instead]))
     return replace(mapping, host=replace(mapping.host, indexes=indexes), without=without)
 
@@ -44,6 +41,8 @@ def with_possible_indexes(connection: psycopg.Connection[Any], mapping: HostMapp
 def _impossible(connection: psycopg.Connection[Any], table: str, definitions: list[str]) -> Mapping[str, str]:
     """The definitions that PostgreSQL refuses, with its reason; none where this role may not try."""
     refused: dict[str, str] = {}
+    if not definitions:
+        return refused
     try:
         with connection.transaction(force_rollback=True):
             connection.execute(_copy(connection, table))

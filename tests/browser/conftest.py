@@ -4,6 +4,7 @@ its own, watched for what it must never do."""
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 from playwright._impl._api_structures import SetCookieParam
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, WebSocketRoute, expect, sync_playwright
 
 from demo.load import load_demo
 from shared.keys import Keys
@@ -61,6 +62,17 @@ class Visit:
 
     def value(self, metric: str) -> Locator:
         return self.card(metric).locator(".number")
+
+    def sockets(self, url: re.Pattern[str]) -> list[WebSocketRoute]:
+        """From now on the page's sockets to these addresses, as it opens them; a test may speak in the server's name."""
+        found: list[WebSocketRoute] = []
+
+        def pass_on(route: WebSocketRoute) -> None:
+            found.append(route)
+            route.connect_to_server()
+
+        self.page.route_web_socket(url, pass_on)
+        return found
 
     def expect_live(self, *, within_s: float = 10) -> None:
         expect(self.state).to_have_text("Live", timeout=within_s * PATIENCE * 1000)

@@ -103,13 +103,7 @@ def test_a_close_code_decides_how_long_to_wait(
     stack: Stack, visit: Open, business: str, code: int, least_s: float, most_s: float
 ) -> None:
     there = visit(None)
-    sockets: list[WebSocketRoute] = []
-
-    def pass_on(route: WebSocketRoute) -> None:
-        sockets.append(route)
-        route.connect_to_server()
-
-    there.page.route_web_socket(SOCKETS, pass_on)
+    sockets = there.sockets(SOCKETS)
     there.context.add_cookies([cookie(stack, business)])
     there.page.reload()
     there.expect_live()
@@ -125,13 +119,7 @@ def test_what_comes_after_a_reconnect_says_whether_data_is_still_stale(
     stack: Stack, visit: Open, business: str
 ) -> None:
     there = visit(None)
-    sockets: list[WebSocketRoute] = []
-
-    def pass_on(route: WebSocketRoute) -> None:
-        sockets.append(route)
-        route.connect_to_server()
-
-    there.page.route_web_socket(SOCKETS, pass_on)
+    sockets = there.sockets(SOCKETS)
     there.context.add_cookies([cookie(stack, business)])
     there.page.reload()
     there.expect_live()

@@ -148,13 +148,7 @@ def test_a_person_recalculates_with_the_button_or_the_keyboard(stack: Stack, vis
 
 def test_page_turns_to_whoever_signed_in_last(stack: Stack, visit: Open, business: str) -> None:
     there = visit(None)
-    sockets: list[WebSocketRoute] = []
-
-    def pass_on(route: WebSocketRoute) -> None:
-        sockets.append(route)
-        route.connect_to_server()
-
-    there.page.route_web_socket(SOCKETS, pass_on)
+    sockets = there.sockets(SOCKETS)
     there.context.add_cookies([cookie(stack, business)])
     there.page.reload()
     there.expect_live()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -127,15 +128,18 @@ def _written(
 ) -> tuple[_Batch, tuple[int, int]]:
     """The batch, written. The host writes the same rows in an order of its own, and so does another ingest that deletes what
     this one writes: whom PostgreSQL ends so that the other can go on begins anew."""
-    for deadlocks in range(DEADLOCKS_BORNE + 1):
-        one = _Batch(connection, closed)
-        try:
-            with connection.transaction():
-                return one, one.write(some)
-        except psycopg.errors.DeadlockDetected:
-            if deadlocks == DEADLOCKS_BORNE:
-                raise
-    raise AssertionError("the last try returns or raises")
+    for _ in range(DEADLOCKS_BORNE):
+        with contextlib.suppress(psycopg.errors.DeadlockDetected):
+            return _written_once(connection, closed, some)
+    return _written_once(connection, closed, some)
+
+
+def _written_once(
+    connection: psycopg.Connection[Any], closed: Mapping[str, str], some: Mapping[int, bytes]
+) -> tuple[_Batch, tuple[int, int]]:
+    one = _Batch(connection, closed)
+    with connection.transaction():
+        return one, one.write(some)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from workers.facts import Close, OpenInvoiceGroup, RebuiltClose, TenantFacts
 from workers.kpi.days import yesterday
 from workers.kpi.metrics import count_metric
 from workers.kpi.money import ZERO
-from workers.kpi.totals import Total, Totals, summed
+from workers.kpi.totals import Total, Totals, summed, worth
 
 OpenBalance = tuple[OpenInvoiceGroup, str | None, Decimal]
 """A group, the currency that has no rate (None: it converts), and the balance in it or in base units."""
@@ -37,10 +37,7 @@ class Receivables(msgspec.Struct, frozen=True, kw_only=True):
 
 def receivables(facts: TenantFacts) -> Receivables:
     """The open invoices added up. Raises ValueError for an amount that is no number."""
-    balances: list[OpenBalance] = [
-        (group, group.currency, group.amount) if group.base is None else (group, None, group.base)
-        for group in facts.open_invoices
-    ]
+    balances: list[OpenBalance] = [(group, *worth(group)) for group in facts.open_invoices]
     buckets: Totals[Bucket] = Totals()
     buckets.add(
         [(group.bucket, no_rate, amount, group.documents, group.anomalies) for group, no_rate, amount in balances]

@@ -15,12 +15,12 @@ from sqlalchemy import text
 
 from workers.facts import NOTHING_KEPT, KeptPast, KeptTotal
 from workers.kpi.windows import MOST_CALENDARS, edges, first_live_day
-from workers.source.batch import HELD, Batch, refuse_nonsense_in
+from workers.source.batch import Batch, expanded, refuse_nonsense_in
 
 # edges: where stretches begin, and after the last of them the first day that is not looked up here.
 # Read as dates once for each tenant: in the sum it would be done again for each of its days.
 _TOTALS = text(
-    """
+    expanded("""
     SELECT a.tenant_id, b.stale_since, b.kept_at, kept.totals
     FROM (
         SELECT tenant_id, CAST(edges AS date[]) AS edges
@@ -37,7 +37,7 @@ _TOTALS = text(
                    sum(revenue_documents) AS revenue_documents, bool_or(revenue_in_part) AS in_part,
                    sum(expenses) AS expenses, sum(expenses_documents) AS expenses_documents,
                    sum(money_in) AS money_in, sum(money_in_documents) AS money_in_documents,
-                   sum(money_out) AS money_out, sum(money_out_documents) AS money_out_documents, {held} AS since
+                   sum(money_out) AS money_out, sum(money_out_documents) AS money_out_documents, {held min(since)} AS since
             FROM dashboard.day_total t
             WHERE t.tenant_id = a.tenant_id AND t.day >= a.edges[1] AND t.day < a.edges[array_upper(a.edges, 1)]
             GROUP BY 1, 2
@@ -45,9 +45,9 @@ _TOTALS = text(
         ) summed
         OFFSET 0
     ) kept
-""".replace("{held}", HELD.replace("{x}", "min(since)"))
+""")
 )
-# About 30 kB each.
+# About 70 kB each, with what workers/kpi/periods.py remembers of them.
 MOST_REMEMBERED = 1000
 _decoder = msgspec.json.Decoder(tuple[KeptTotal, ...])
 

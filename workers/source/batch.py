@@ -32,7 +32,7 @@ _THERE = "CASE WHEN {x} IS NULL THEN false ELSE true END"
 _BOTH = "CASE WHEN {x} IS NULL OR {y} IS NULL THEN false ELSE true END"
 
 # A typing error in a document's date (20250-01-01) decides little, and is no reason to know nothing of its tenant.
-HELD = "CASE WHEN {x} IS NOT NULL THEN least(greatest({x}, DATE '0001-01-01'), DATE '9999-12-30') END"
+_HELD = "CASE WHEN {x} IS NOT NULL THEN least(greatest({x}, DATE '0001-01-01'), DATE '9999-12-30') END"
 
 _ASKED = """
     WITH asked AS MATERIALIZED (
@@ -106,7 +106,7 @@ def expanded(sql: str) -> str:
     and step on from), and those of money."""
     sql = re.sub(r"\{there ([\w.]+)\}", lambda m: _THERE.replace("{x}", m[1]), sql)
     sql = re.sub(r"\{both ([\w.]+) ([\w.]+)\}", lambda m: _BOTH.replace("{x}", m[1]).replace("{y}", m[2]), sql)
-    sql = re.sub(r"\{held ([^{}]+)\}", lambda m: HELD.replace("{x}", m[1]), sql)
+    sql = re.sub(r"\{held ([^{}]+)\}", lambda m: _HELD.replace("{x}", m[1]), sql)
     return with_conversions(sql)
 
 
