@@ -62,6 +62,7 @@ def recalculate(self: Task, tenant_ids: list[str]) -> dict[str, Any]:
                     source=held.source,
                     writer=held.writer,
                     alerts=held.alerts,
+                    memory=held.memory,
                     now=lambda: datetime.now(UTC),
                     lap=trace.lap,
                 ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -24,6 +24,7 @@ from workers.alerts import AlertKeeper
 from workers.capture import changes
 from workers.database import make_engine
 from workers.recalculate import recalculate
+from workers.remembered import Memory
 from workers.source import Source
 
 
@@ -35,10 +36,16 @@ class Pipeline:
     writer: SnapshotWriter
     reader: SnapshotReader
     alerts: AlertKeeper
+    memory: Memory = field(default_factory=Memory)
 
     def run(self, *tenant_ids: str) -> dict[str, Outcome]:
         outcomes = recalculate(
-            tenant_ids, source=self.source, writer=self.writer, alerts=self.alerts, now=lambda: datetime.now(UTC)
+            tenant_ids,
+            source=self.source,
+            writer=self.writer,
+            alerts=self.alerts,
+            memory=self.memory,
+            now=lambda: datetime.now(UTC),
         )
         return {outcome.tenant_id: outcome for outcome in outcomes}
 
@@ -52,10 +59,14 @@ class Pipeline:
         return next(m["value"] for m in self.snapshot(tenant_id)["metrics"] if m["name"] == metric)
 
 
+def made_of(engine: Engine, client: redis.Redis, keys: Keys) -> Pipeline:
+    alerts = AlertKeeper(engine, client, keys)
+    return Pipeline(Source(engine), SnapshotWriter(client, keys), SnapshotReader(client, keys), alerts)
+
+
 @pytest.fixture
 def pipeline(engine: Engine, valkey: redis.Redis, keys: Keys) -> Pipeline:
-    alerts = AlertKeeper(engine, valkey, keys)
-    return Pipeline(Source(engine), SnapshotWriter(valkey, keys), SnapshotReader(valkey, keys), alerts)
+    return made_of(engine, valkey, keys)
 
 
 def listened_to(engine: Engine) -> list[str]:
@@ -289,18 +300,15 @@ def test_who_mends_it_is_told_the_table_the_row_and_the_column(
 
 def test_redis_away_settles_nothing(db: psycopg.Connection, engine: Engine, keys: Keys) -> None:
     add_tenant(db, "a")
-    away = connect("redis://127.0.0.1:1", timeout_s=0.2)
-    writer, alerts = SnapshotWriter(away, keys), AlertKeeper(engine, away, keys)
     with pytest.raises(StoreUnavailable):
-        recalculate(["a"], source=Source(engine), writer=writer, alerts=alerts, now=lambda: datetime.now(UTC))
+        made_of(engine, connect("redis://127.0.0.1:1", timeout_s=0.2), keys).run("a")
     assert list(changes.due_tenants(db, 10)) == ["a"]
 
 
 def test_database_away_is_told_apart_from_bad_data(valkey: redis.Redis, keys: Keys) -> None:
     engine = make_engine("postgresql://nobody@127.0.0.1:1/none")
-    writer, alerts = SnapshotWriter(valkey, keys), AlertKeeper(engine, valkey, keys)
     with pytest.raises(SourceUnavailable):
-        recalculate(["a", "b"], source=Source(engine), writer=writer, alerts=alerts, now=lambda: datetime.now(UTC))
+        made_of(engine, valkey, keys).run("a", "b")
     assert SnapshotReader(valkey, keys).read("a").failing is None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -50,8 +49,10 @@ _ANSWER = """
     GROUP BY tenant_id
 """
 
-Groups = defaultdict[str, dict[str, tuple[Any, ...]]]
-"""Groups of facts by tenant and family."""
+Answers = dict[str, dict[str, str]]
+"""What the database answered, by tenant and family: groups of facts, not yet read."""
+Groups = dict[str, tuple[Any, ...]]
+"""One tenant's groups of facts by family."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,21 @@ class Statement:
     def reading(self, missing: Missing) -> TextClause:
         """The statement as it can be carried out."""
         return _ready(self.sql, missing)
+
+    def read(self, tenant_id: str, answers: Mapping[str, str]) -> Groups:
+        """The groups that a tenant's answers hold.
+
+        Raises InvalidData when an amount is missing, NaN or infinite, and for a value that its type cannot hold.
+        """
+        found = {}
+        for family, answer in answers.items():
+            try:
+                groups = self.families[family].decode(answer)
+            except msgspec.ValidationError as error:
+                raise InvalidData(tenant_id, f"{family}: {error}") from error
+            refuse_nonsense_in(tenant_id, answer, groups)
+            found[family] = groups
+        return found
 
 
 @lru_cache(maxsize=1000)
@@ -124,20 +140,16 @@ class Batch:
         kept = {tenant_id: tenant for tenant_id, tenant in self.tenants.items() if concerned(tenant_id)}
         return replace(self, tenants=kept)
 
-    def groups(self, query: Statement) -> Groups:
-        """Run the statement over all the tenants; it may ask for the moment as :now.
-
-        Raises InvalidData when an amount is missing, NaN or infinite, and for a value that its type cannot hold.
-        """
-        found: Groups = defaultdict(dict)
+    def answers(self, query: Statement) -> Answers:
+        """Run the statement over all the tenants; it may ask for the moment as :now."""
+        found: Answers = {}
         for tenant_id, family, answer in self.connection.execute(query.reading(self.missing), self._asked()):
-            try:
-                groups = query.families[family].decode(answer)
-            except msgspec.ValidationError as error:
-                raise InvalidData(tenant_id, f"{family}: {error}") from error
-            refuse_nonsense_in(tenant_id, answer, groups)
-            found[tenant_id][family] = groups
+            found.setdefault(tenant_id, {})[family] = answer
         return found
+
+    def groups(self, query: Statement) -> dict[str, Groups]:
+        """The same, read. Raises as Statement.read."""
+        return {tenant_id: query.read(tenant_id, answers) for tenant_id, answers in self.answers(query).items()}
 
     def _asked(self) -> dict[str, Any]:
         tenants = self.tenants.values()

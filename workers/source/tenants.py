@@ -61,15 +61,16 @@ _LONGEST_DETAIL = 60
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
     """What a transaction begins with. tenants: those that exist, in the order asked; board_revisions: how often the alerts
-    of each changed; pending: ids of the changes that this state has seen, also of tenants that do not exist. pasts: of each
-    tenant that has totals of past days, which they are; see workers/periods/load.py. behind: whether some tenant's have to be
-    mended before they can be told."""
+    of each changed; pending: ids of the changes that this state has seen, also of tenants that do not exist. changed: whose
+    those are. pasts: of each tenant that has totals of past days, which they are; see workers/periods/load.py. behind:
+    whether some tenant's have to be mended before they can be told."""
 
     state: SourceState
     moment: datetime
     tenants: Mapping[str, Tenant]
     board_revisions: dict[str, int]
     pending: tuple[int, ...]
+    changed: frozenset[str]
     pasts: Mapping[str, str]
     behind: bool
 
@@ -86,6 +87,7 @@ def read_opening(connection: Connection, tenant_ids: Sequence[str], missing: Mis
         tenants=tenants,
         board_revisions={tenant_id: found[tenant_id].revision or 0 for tenant_id in tenants},
         pending=tuple(change for row in rows for change in row.pending),
+        changed=frozenset(row.wanted_id for row in rows if row.pending),
         behind=any(row.behind for row in rows),
         pasts={t: f"{state.lineage} {past}" for t in tenants if (past := found[t].past) is not None},
     )
