@@ -19,7 +19,7 @@ from workers.kpi.dashboard import Dashboard, follows_from_rows_alone, hinges_on,
 from workers.kpi.totals import Total
 from workers.source import Fingerprint
 
-# About 30 kB each.
+# About 35 kB each.
 MOST_REMEMBERED = 1000
 
 
