@@ -7,6 +7,8 @@ the way of what is computed: it is written, judged and kept, and an older state 
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -21,6 +23,9 @@ from workers.source import Fingerprint
 
 # About 35 kB each.
 MOST_REMEMBERED = 1000
+# Who was asked for within this time makes room for nobody: so of more tenants than are remembered, each computed in turn,
+# some are told again and not none, and those that somebody looks at stay, whoever else changes.
+STAYS_S = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,19 +72,22 @@ class Computed:
         return Judgement(today=self.clock.today, at=self.clock.as_of, held=self.held)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Entry:
     fingerprint: Fingerprint
     computed: Computed
     samples: tuple[Total, ...]
     hinges_on: tuple[bool, ...]
+    asked_at: float
 
 
 class Memory:
-    """Of the `most` tenants that were asked for last; one for each process."""
+    """One for each process."""
 
-    def __init__(self, most: int = MOST_REMEMBERED) -> None:
+    def __init__(self, most: int = MOST_REMEMBERED, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock`: seconds."""
         self._most = most
+        self._clock = clock
         self._entries: dict[str, _Entry] = {}
 
     def fingerprint(self, tenant_id: str, clock: Clock) -> Fingerprint | None:
@@ -91,8 +99,9 @@ class Memory:
 
     def again(self, tenant_id: str, clock: Clock, *, computed_at: datetime) -> Computed:
         """The same dashboard as of this moment. Raises KeyError for a tenant without `fingerprint`."""
-        # Put back as the newest: what has not been asked for longest is forgotten first.
+        # Put back as the newest: the first one is who has not been asked for longest.
         entry = self._entries[tenant_id] = self._entries.pop(tenant_id)
+        entry.asked_at = self._clock()
         snapshot = snapshot_at(entry.computed.snapshot, entry.samples, clock, computed_at=computed_at)
         overview = overview_at(entry.computed.overview, as_of=snapshot.as_of, computed_at=instant(computed_at))
         return replace(entry.computed, clock=clock, snapshot=snapshot, overview=overview)
@@ -101,10 +110,17 @@ class Memory:
         self, fingerprint: Fingerprint | None, facts: TenantFacts, made: Dashboard, computed: Computed
     ) -> None:
         """What was made of these facts; None, or facts of which more than rows decides: forget the tenant."""
-        self._entries.pop(facts.tenant.tenant_id, None)
-        if fingerprint is None or not follows_from_rows_alone(facts, made):
-            return
-        decides = hinges_on(facts.clock, made.samples)
-        self._entries[facts.tenant.tenant_id] = _Entry(fingerprint, computed, made.samples, decides)
-        if len(self._entries) > self._most:
-            del self._entries[next(iter(self._entries))]
+        tenant_id = facts.tenant.tenant_id
+        self._entries.pop(tenant_id, None)
+        if fingerprint is not None and follows_from_rows_alone(facts, made) and self._has_room():
+            decides = hinges_on(facts.clock, made.samples)
+            self._entries[tenant_id] = _Entry(fingerprint, computed, made.samples, decides, self._clock())
+
+    def _has_room(self) -> bool:
+        if len(self._entries) < self._most:
+            return True
+        oldest = next(iter(self._entries))
+        if self._clock() - self._entries[oldest].asked_at < STAYS_S:
+            return False
+        del self._entries[oldest]
+        return True

@@ -17,7 +17,7 @@ from tests.days import today
 from tests.rows import Rows, add_tenant
 from workers.alerts import AlertKeeper
 from workers.recalculate import recalculate
-from workers.remembered import Memory
+from workers.remembered import STAYS_S, Memory
 from workers.source import Loaded, Source
 
 NOON = datetime.combine(today(), datetime.min.time(), UTC) + timedelta(hours=12)
@@ -156,12 +156,19 @@ def test_the_next_day_is_computed(process: Process, rows: Rows) -> None:
     assert process.compute("t1", at=NOON + timedelta(days=1)) == set()
 
 
-def test_who_was_asked_for_longest_ago_is_forgotten(process: Process, db: psycopg.Connection[Any], rows: Rows) -> None:
+def test_who_is_asked_for_again_and_again_makes_room_for_nobody(
+    process: Process, db: psycopg.Connection[Any], rows: Rows
+) -> None:
     business(db, "t2")
-    process.memory = Memory(most=1)
-    while not process.compute("t1"):
-        pass
-    while not process.compute("t2"):
-        pass
-    assert process.compute("t1") == set()
+    seconds = [0.0]
+    process.memory = Memory(most=1, clock=lambda: seconds[0])
+    process.compute("t1", "t2")
+    process.settle("t1")
+    seconds[0] += STAYS_S - 1
     assert process.compute("t1") == {"t1"}
+    seconds[0] += STAYS_S - 1
+    process.compute("t2")
+    assert process.compute("t2", "t1") == {"t1"}
+    seconds[0] += STAYS_S
+    process.compute("t2")
+    assert process.compute("t1", "t2") == {"t2"}
