@@ -21,6 +21,7 @@ from shared.alerts import KEPT_FOR, Board, BoardAlert, Subscription
 from shared.snapshot import Instant, Level, instant
 from shared.store import SourceState
 from workers.alerts.lifecycle import Change
+from workers.database import alone
 from workers.facts import KnownAlert, Row
 from workers.source.state import STATE, state_of
 
@@ -162,7 +163,9 @@ def known_alerts(connection: psycopg.Connection, tenant_ids: Sequence[str], at: 
     """Alerts that could change, as they are now. Local days are within two of UTC's."""
     found = {tenant_id: Known(revision=0, alerts=[]) for tenant_id in tenant_ids}
     given = {"tenant_ids": list(tenant_ids), "now": at, "today": at.astimezone(UTC).date()}
-    for tenant_id, revision, *columns in connection.execute(_KNOWN, given):
+    with alone(connection):
+        rows = connection.execute(_KNOWN, given).fetchall()
+    for tenant_id, revision, *columns in rows:
         alerts = [] if columns[0] is None else [msgspec.convert(columns, KnownAlert)]
         found[tenant_id] = Known(revision=revision, alerts=[*found[tenant_id].alerts, *alerts])
     return found
@@ -195,13 +198,15 @@ def take_steps(
         "lineage": None if state is None else state.lineage,
         "state": None if state is None else state.state,
     }
-    return {tenant_id for (tenant_id,) in connection.execute(_TAKE, given)}
+    with alone(connection):
+        return {tenant_id for (tenant_id,) in connection.execute(_TAKE, given)}
 
 
 def read_boards(connection: psycopg.Connection, tenant_ids: Sequence[str]) -> list[BoardCandidate]:
     """The boards of these tenants, in a transaction of its own: its state has seen all that ended before."""
     asked = {"tenant_ids": list(tenant_ids), "kept_for": KEPT_FOR}
-    rows: Any = connection.cursor(row_factory=namedtuple_row).execute(_BOARDS, asked)
+    with alone(connection):
+        rows: list[Any] = connection.cursor(row_factory=namedtuple_row).execute(_BOARDS, asked).fetchall()
     return [
         BoardCandidate(
             tenant_id=row.tenant_id,
