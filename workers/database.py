@@ -92,6 +92,17 @@ def autocommit(engine: Engine) -> Iterator[psycopg.Connection]:
 
 
 @contextmanager
+def alone(connection: psycopg.Connection) -> Iterator[None]:
+    """Around one statement over a connection of `autocommit`: behind a pooler it takes a transaction to say what holds."""
+    if connection.prepare_threshold is not None:
+        yield
+        return
+    with connection.transaction():
+        set_for_transaction(connection, ENGINE_SETTINGS)
+        yield
+
+
+@contextmanager
 def one_state(engine: Engine) -> Iterator[Connection]:
     """One state of the database, as a REPEATABLE READ transaction that only reads.
 

@@ -256,6 +256,29 @@ def test_a_late_judgement_is_refused_by_the_database_itself(books: Books) -> Non
     assert only(books.board).cleared_at is None
 
 
+def test_steps_follow_from_what_is_known_when_they_are_taken(books: Books, engine: Engine) -> None:
+    """Somebody else has changed the tenant's alerts since they were read: a failure was told, which this one ends."""
+    lose(books)
+    books.at(NOON)
+    lose(books)
+    loaded = books.source.load(["t1"])
+    books.alerts.fail("t1", since_ms=0)
+    assert len(books.board.alerts) == 2
+
+    class Before(SourceAt):
+        def load(self, tenant_ids: Any, *, now: datetime | None = None, unless_behind: bool = False) -> Loaded:
+            return loaded
+
+    assert books.compute(source=Before(engine)).status == "changed"
+    assert {alert.rule: (alert.cleared_at is None, alert.message) for alert in books.board.alerts} == {
+        "profit_floor": (True, "Today's profit is -200.00 USD so far."),
+        "computation_failing": (
+            False,
+            "Your numbers could not be brought up to date for ten minutes. What you see is older.",
+        ),
+    }
+
+
 def test_a_judgement_that_a_later_quiet_computation_overtook_is_made_once_more(
     books: Books, db: Db, engine: Engine
 ) -> None:

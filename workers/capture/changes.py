@@ -6,34 +6,70 @@ can lose it. Every function takes a plain autocommit connection; each is safe to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import psycopg
+from psycopg.pq import ExecStatus
 
 EVERYONE = "*"
 # Over so long the midnight of tenants that somebody looks at is spread: at once they would hold up the changes of all others.
 HOT_MIDNIGHT_S = 3
 
 
-def any_at_once(connection: psycopg.Connection) -> bool:
-    """Whether there are changes that do not wait for a turn: asked a hundred times a second, so with a plan that is kept."""
-    found = connection.execute("SELECT FROM dashboard.change WHERE due_at IS NULL LIMIT 1", prepare=True)
-    return found.fetchone() is not None
+_LOOK = b"look"
+_ANY_AT_ONCE = "SELECT FROM dashboard.change WHERE due_at IS NULL AND id <> ALL ($1::bigint[]) LIMIT 1"
 
 
-def due_tenants(connection: psycopg.Connection, limit: int) -> dict[str, float]:
-    """Tenants with changes that do not wait for a turn, the longest pending first, and for how many seconds it has been: by
-    the database's own clock, since the statement ended that made the change."""
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A tenant's changes that do not wait for a turn. noted_at: when the statement ended that made the oldest one, by the
+    database's own clock, as a moment of time.monotonic() here."""
+
+    noted_at: float
+    ids: tuple[int, ...]
+
+
+def looking(connection: psycopg.Connection) -> Callable[[Collection[int]], bool]:
+    """How to ask over this connection whether there are changes that do not wait for a turn, other than those given.
+
+    Asked a hundred times a second: so its plan is kept, and it goes to the server without a cursor, which would take most of
+    the time. Behind a pooler nothing is kept.
+    """
+    if connection.prepare_threshold is None:
+        cursor = psycopg.RawCursor(connection)
+        return lambda but: cursor.execute(_ANY_AT_ONCE, [list(but)]).fetchone() is not None
+    driver = connection.pgconn
+
+    def look(but: Collection[int]) -> bool:
+        found = driver.exec_prepared(_LOOK, [f"{{{','.join(map(str, but))}}}".encode()])
+        if found.status != ExecStatus.TUPLES_OK:
+            raise psycopg.OperationalError(found.get_error_message())
+        return found.ntuples > 0
+
+    prepared = driver.prepare(_LOOK, _ANY_AT_ONCE.encode())
+    if prepared.status != ExecStatus.COMMAND_OK:
+        raise psycopg.OperationalError(prepared.get_error_message())
+    return look
+
+
+def due_tenants(connection: psycopg.Connection, limit: int) -> dict[str, Due]:
+    """Tenants with changes that do not wait for a turn, the longest pending first."""
+    # In the order of one index, so that no other serves a plan which is kept from when the table was empty.
     rows = connection.execute(
         """
-        SELECT tenant_id, coalesce(extract(epoch FROM clock_timestamp() - min(noted_at)), 0)::float8
-        FROM dashboard.change WHERE due_at IS NULL GROUP BY tenant_id ORDER BY min(id) LIMIT %s
+        SELECT tenant_id, coalesce(extract(epoch FROM clock_timestamp() - min(noted_at)), 0)::float8, array_agg(id)
+        FROM (SELECT tenant_id, id, noted_at FROM dashboard.change WHERE due_at IS NULL ORDER BY due_at, id OFFSET 0) AS due
+        GROUP BY tenant_id ORDER BY min(id) LIMIT %s
         """,
         [limit],
+        prepare=True,
     )
-    return dict(rows.fetchall())
+    seen_at = time.monotonic()
+    return {tenant_id: Due(seen_at - waited_s, tuple(ids)) for tenant_id, waited_s, ids in rows.fetchall()}
 
 
 def defer(connection: psycopg.Connection, tenant_ids: Sequence[str], delay_s: int) -> None:
@@ -57,7 +93,7 @@ def waited_tenants(connection: psycopg.Connection, limit: int, *, but: Sequence[
         """
         SELECT tenant_id FROM (
             SELECT tenant_id, due_at FROM dashboard.change
-            WHERE due_at <= clock_timestamp() AND tenant_id <> ALL (%s)
+            WHERE due_at <= statement_timestamp() AND tenant_id <> ALL (%s)
             ORDER BY due_at, id LIMIT %s
         ) AS longest
         GROUP BY tenant_id ORDER BY min(due_at)

@@ -93,7 +93,7 @@ class ColdLoop(Loop):
             sent = self._dispatch.send(due, most=most - queued)
             if sent is None:
                 return False
-            queued += sent
+            queued += len(sent)
         return queued == most
 
     def _beat(self) -> None:
