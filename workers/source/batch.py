@@ -11,11 +11,12 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, TextClause, text
+import psycopg
 
 from shared.currency import exponent
 from shared.errors import InvalidData
 from workers.facts import Clock, Row, Tenant
+from workers.query import Query
 from workers.source.columns import Missing, with_nulls
 from workers.source.conversion import with_conversions
 
@@ -76,14 +77,14 @@ class Statement:
     sql: str
     families: Mapping[str, msgspec.json.Decoder[tuple[Any, ...]]]
 
-    def reading(self, missing: Missing) -> TextClause:
+    def reading(self, missing: Missing) -> Query:
         """The statement as it can be carried out."""
         return _ready(self.sql, missing)
 
 
 @lru_cache(maxsize=1000)
-def _ready(sql: str, missing: Missing) -> TextClause:
-    return text(with_nulls(sql, missing))
+def _ready(sql: str, missing: Missing) -> Query:
+    return Query(with_nulls(sql, missing))
 
 
 def statement(*parts: str | Family, **names: str) -> Statement:
@@ -114,7 +115,7 @@ def expanded(sql: str) -> str:
 class Batch:
     """Tenants that exist, their clocks, and the transaction that reads them."""
 
-    connection: Connection
+    connection: psycopg.Connection
     tenants: Mapping[str, Tenant]
     clocks: Mapping[str, Clock]
     missing: Missing = frozenset()
@@ -130,7 +131,8 @@ class Batch:
         Raises InvalidData when an amount is missing, NaN or infinite, and for a value that its type cannot hold.
         """
         found: Groups = defaultdict(dict)
-        for tenant_id, family, answer in self.connection.execute(query.reading(self.missing), self._asked()):
+        rows = query.reading(self.missing).run(self.connection, self._asked()).fetchall()
+        for tenant_id, family, answer in rows:
             try:
                 groups = query.families[family].decode(answer)
             except msgspec.ValidationError as error:

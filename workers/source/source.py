@@ -18,7 +18,7 @@ from shared.errors import InvalidData, SourceUnavailable
 from shared.store import SourceState
 from shared.thresholds import AlertThresholds
 from workers.capture import changes
-from workers.database import autocommit, one_state
+from workers.database import autocommit, driver_of, one_state, one_statement, plain_state
 from workers.facts import DEFAULT_THRESHOLDS, NO_ACTIVITY, Clock, Close, RebuiltClose, ShownMonths, Tenant, TenantFacts
 from workers.periods.load import MOST_REMEMBERED, UNKNOWN_PAST, Kept, Past
 from workers.periods.mend import doubt, forget_past, mend, postpone, stale_tenants
@@ -178,7 +178,8 @@ class Source:
         load."""
         missing = self._known_missing()
         with translate_database_errors([tenant_id]), one_state(self._engine) as connection:
-            yield connection, read_opening(connection, [tenant_id], missing, now), missing
+            opening = read_opening(driver_of(connection.connection), [tenant_id], missing, now)
+            yield connection, opening, missing
 
     def mend(self, tenant_ids: Sequence[str], *, now: datetime | None = None) -> None:
         """Bring the totals of past days up to date with the changes that are pending: a load that follows finds them so.
@@ -247,7 +248,7 @@ class Source:
 
     def _load(self, wanted: list[str], now: datetime | None, unless_behind: bool) -> Loaded:
         missing = self._known_missing()
-        with one_state(self._engine) as connection:
+        with plain_state(self._engine) as connection:
             opening = read_opening(connection, wanted, missing, now)
             has_to_wait = unless_behind and opening.behind
             facts, unsettled = ({}, Unsettled()) if has_to_wait else self._facts(connection, opening, missing)
@@ -262,7 +263,7 @@ class Source:
         )
 
     def _facts(
-        self, connection: Connection, opening: Opening, missing: Missing
+        self, connection: psycopg.Connection, opening: Opening, missing: Missing
     ) -> tuple[dict[str, TenantFacts], Unsettled]:
         if not opening.tenants:
             return {}, Unsettled()
@@ -283,7 +284,7 @@ class Source:
         `settled`: changes to forget with it, because a snapshot that has seen them is in Redis.
         """
         if closes or settled:
-            with translate_database_errors(list(closes)), self._engine.begin() as connection:
+            with translate_database_errors(list(closes)), one_statement(self._engine) as connection:
                 write_closes(connection, closes, months or {}, state, settled)
 
     def touched_documents(
