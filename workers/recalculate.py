@@ -18,6 +18,7 @@ from shared.errors import DaybookError, SourceUnavailable, StoreUnavailable
 from shared.outcomes import Outcome
 from shared.snapshot import content_digest, encode
 from shared.store import Candidate, SnapshotWriter, SourceState
+from shared.versions import BoardVersion
 from workers.alerts import AlertKeeper
 from workers.alerts.lifecycle import Judgement
 from workers.facts import Close, ShownMonths, TenantFacts
@@ -157,11 +158,11 @@ def _publish(loaded: Loaded, outside: _Outside) -> dict[str, Outcome]:
         outside.writer.remove(sorted(loaded.unknown), loaded.state)
         outside.alerts.remove(sorted(loaded.unknown))
         outside.source.forget_past(sorted(loaded.unknown), loaded.pending)
-    accepted: list[str] = []
+    accepted: dict[str, BoardVersion | None] = {}
     for candidate, written in zip(candidates, outside.writer.write(candidates), strict=True):
         tenant_id = candidate.tenant_id
         if written.verdict != "refused":
-            accepted.append(tenant_id)
+            accepted[tenant_id] = written.board
         outcomes[tenant_id] = Outcome(
             tenant_id=tenant_id,
             status=written.verdict,
@@ -188,13 +189,14 @@ def _computed(facts: TenantFacts, outside: _Outside) -> Dashboard:
 
 
 def _judge_alerts(
-    tenant_ids: Sequence[str], computed: Mapping[str, Dashboard], loaded: Loaded, outside: _Outside
+    shown: Mapping[str, BoardVersion | None], computed: Mapping[str, Dashboard], loaded: Loaded, outside: _Outside
 ) -> None:
-    clocks = {tenant_id: loaded.facts[tenant_id].clock for tenant_id in tenant_ids}
+    clocks = {tenant_id: loaded.facts[tenant_id].clock for tenant_id in shown}
     changed = outside.alerts.judge(
-        {t: Judgement(today=clocks[t].today, at=clocks[t].as_of, held=computed[t].held) for t in tenant_ids},
-        known={tenant_id: loaded.facts[tenant_id].alerts for tenant_id in tenant_ids},
+        {t: Judgement(today=clocks[t].today, at=clocks[t].as_of, held=computed[t].held) for t in shown},
+        known={tenant_id: loaded.facts[tenant_id].alerts for tenant_id in shown},
         revisions=loaded.board_revisions,
+        shown=shown,
         state=loaded.state,
     )
     # A later computation that found nothing to change left no trace in the alerts, so ours may just have undone what it

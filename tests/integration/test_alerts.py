@@ -249,7 +249,7 @@ def test_a_late_judgement_is_refused_by_the_database_itself(books: Books) -> Non
     known = books.source.load(["t1"]).facts["t1"].alerts
     judged = {"t1": Judgement(today=TODAY, at=NOON, held=())}
     revisions = late.board_revisions
-    assert books.alerts.judge(judged, known={"t1": known}, revisions=revisions, state=late.state) == []
+    assert books.alerts.judge(judged, known={"t1": known}, revisions=revisions, shown={}, state=late.state) == []
     assert only(books.board).cleared_at is None
 
 

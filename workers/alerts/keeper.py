@@ -1,7 +1,7 @@
 """The keeper of alerts: takes the steps that a judgement or a command asks for, and shows the result in Redis.
 
 PostgreSQL is the truth; a board in Redis is read from it in one statement whose state guards the write. In the common
-case nothing has changed: then nothing is written, and Redis is only asked whether it still holds the board.
+case nothing has changed: then nothing is written; whether Redis still holds the board is known from the snapshot's writing.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import redis
 import structlog
 from sqlalchemy import Connection, Engine, exc, text
 
-from shared.alert_store import AlertReader, AlertWriter, BoardCandidate, BoardVersion
+from shared.alert_store import AlertWriter, BoardCandidate
 from shared.counters import ACKNOWLEDGED, ALERTS_BY_LEVEL, ALERTS_BY_RULE, RESOLVED, Tally
 from shared.errors import InvalidData
 from shared.keys import Keys
 from shared.store import SourceState
+from shared.versions import BoardVersion
 from workers.alerts import commands, tables
 from workers.alerts.commands import Command
 from workers.alerts.lifecycle import Change, Judgement, changes, failing
@@ -41,7 +42,6 @@ class AlertKeeper:
 
     def __init__(self, engine: Engine, client: redis.Redis, keys: Keys) -> None:
         self._engine = engine
-        self._reader = AlertReader(client, keys)
         self._writer = AlertWriter(client, keys)
         self._client = client
         self._keys = keys
@@ -52,15 +52,20 @@ class AlertKeeper:
         *,
         known: Mapping[str, Sequence[KnownAlert]],
         revisions: Mapping[str, int],
+        shown: Mapping[str, BoardVersion | None],
         state: SourceState,
     ) -> list[str]:
         """Make each tenant's alerts follow from its judgement, made of `state` in which `known` and `revisions` stood.
+        `shown`: the boards that Redis holds of them.
 
         A judgement of an older state than the last one changes nothing. Returns the tenants whose alerts changed.
         """
         due = sorted(tenant_id for tenant_id, one in judged.items() if changes(known.get(tenant_id, ()), one))
         changed = self._take_steps(due, judged, state) if due else []
-        self._show_again(changed, {tenant_id: revisions.get(tenant_id, 0) for tenant_id in judged}, state)
+        # Also what Redis does not hold as `state` had it: it may have lost it.
+        behind = {t for t in judged if BoardVersion(state.lineage, revisions.get(t, 0)).replaces(shown.get(t))}
+        if wanted := sorted(behind.union(changed)):
+            self.show(wanted)
         return changed
 
     def fail(self, tenant_id: str, *, since_ms: int, about: str | None = None) -> None:
@@ -132,18 +137,6 @@ class AlertKeeper:
             tables.apply(connection, steps, {tenant_id: judged[tenant_id].at for tenant_id in mine})
         self._count([step for taken in steps.values() for step in taken])
         return [tenant_id for tenant_id, taken in steps.items() if taken]
-
-    def _show_again(self, changed: Sequence[str], revisions: Mapping[str, int], state: SourceState) -> None:
-        """Show what changed, and what Redis does not hold as `state` had it: it may have lost it."""
-        tenant_ids = list(revisions)
-        held = self._reader.versions(tenant_ids) if tenant_ids else []
-        behind = {
-            tenant_id
-            for tenant_id, version in zip(tenant_ids, held, strict=True)
-            if BoardVersion(state.lineage, revisions[tenant_id]).replaces(version)
-        }
-        if wanted := sorted(behind.union(changed)):
-            self.show(wanted)
 
     def _command(self, run: Callable[[Connection], T]) -> T:
         with translate_database_errors(), self._engine.begin() as connection:
