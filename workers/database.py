@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
@@ -57,9 +58,11 @@ def make_engine(url: str, *, pool_size: int = 2) -> Engine:
             "tcp_user_timeout": 15_000,
         },
     )
+    ping = engine.dialect.do_ping
+    engine.dialect.do_ping = lambda dbapi_connection: _is_quiet(dbapi_connection) or ping(dbapi_connection)  # type: ignore[method-assign]
     event.listen(engine, "do_connect", _connect)
     event.listen(engine, "connect", _look_for_pooler)
-    event.listen(engine, "begin", _set_behind_pooler)
+    event.listen(engine, "begin", _begin)
     return engine
 
 
@@ -78,9 +81,22 @@ def _is_pooled(connection: psycopg.Connection) -> bool:
     return connection.prepare_threshold is None
 
 
-def _set_behind_pooler(connection: Connection) -> None:
+def _is_quiet(connection: Any) -> bool:
+    """Whether nothing has come over the connection while it rested, as it does when the other end goes: then there is no need
+    to ask. What a pooler still has behind it this does not tell."""
+    if connection.closed or _is_pooled(connection):
+        return False
+    arrived = select.poll()
+    arrived.register(connection, select.POLLIN)
+    return not arrived.poll(0)
+
+
+def _begin(connection: Connection) -> None:
+    """Let what follows be a transaction: `autocommit` leaves connections as they are, for it is nearly always the next."""
     driver = driver_of(connection.connection)
-    if _is_pooled(driver) and not driver.autocommit:
+    if driver.autocommit:
+        driver.autocommit = False
+    if _is_pooled(driver):
         set_for_transaction(driver, ENGINE_SETTINGS)
 
 
@@ -96,15 +112,13 @@ def autocommit(engine: Engine) -> Iterator[psycopg.Connection]:
     """A plain connection of the engine's, on which each statement is committed at once."""
     with closing(engine.raw_connection()) as pooled:
         driver = driver_of(pooled)
-        driver.autocommit = True
+        if not driver.autocommit:
+            driver.autocommit = True
         try:
             yield driver
         finally:
             if driver.closed:
                 pooled.invalidate()
-            else:
-                driver.rollback()
-                driver.autocommit = False
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import psycopg
 from psycopg.rows import RowFactory, tuple_row
 from sqlalchemy import exc
 
-_PARAMETER = re.compile(r"(?<![:\w]):(\w+)(?!:)")
+_PARAMETER = re.compile(r"(?<![:\w]):(\w+)")
 
 
 class Query:

@@ -43,8 +43,8 @@ def _retry_in_s(attempt: int) -> float:
 
 
 @app.task(name="dashboard.recalculate", bind=True, max_retries=RETRIES)
-def recalculate(self: Task, tenant_ids: list[str]) -> dict[str, Any]:
-    """Recompute these tenants now; the result is a shared.outcomes.Recalculation."""
+def recalculate(self: Task, tenant_ids: list[str]) -> dict[str, Any] | None:
+    """Recompute these tenants now; the result is a shared.outcomes.Recalculation, or nothing where nobody wants it."""
     if not isinstance(tenant_ids, list) or not all(isinstance(tenant_id, str) for tenant_id in tenant_ids):
         raise TypeError("dashboard.recalculate takes one list of tenant ids: --args='[[\"USER_ID\"]]'")
     started, trace = time.monotonic(), Trace(self.request)
@@ -86,6 +86,8 @@ def recalculate(self: Task, tenant_ids: list[str]) -> dict[str, Any]:
         ms=round(result.duration_seconds * 1000, 1),
         queued_ms=trace.queued_ms,
     )
+    if self.request.ignore_result:
+        return None  # Celery would write it out as text and hand it from process to process all the same
     reply: dict[str, Any] = msgspec.to_builtins(result)
     return reply
 
