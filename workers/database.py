@@ -141,7 +141,7 @@ def plain_state(engine: Engine) -> Iterator[psycopg.Connection]:
         if _is_pooled(connection):
             set_for_transaction(connection, ENGINE_SETTINGS)
         yield connection
-        connection.execute("COMMIT")
+        connection.commit()
 
 
 @contextmanager
