@@ -17,6 +17,7 @@ import structlog
 from shared.errors import DaybookError, SourceUnavailable, StoreUnavailable
 from shared.outcomes import Outcome
 from shared.store import SnapshotWriter, SourceState
+from shared.versions import BoardVersion
 from workers.alerts import AlertKeeper
 from workers.facts import Close, ShownMonths, TenantFacts
 from workers.kpi.dashboard import dashboard
@@ -164,11 +165,11 @@ def _publish(loaded: Loaded, outside: _Outside) -> dict[str, Outcome]:
         outside.alerts.remove(sorted(loaded.unknown))
         outside.source.forget_past(sorted(loaded.unknown), loaded.pending)
     candidates = [one.candidate(loaded.state) for one in computed.values()]
-    accepted: list[str] = []
+    accepted: dict[str, BoardVersion | None] = {}
     for candidate, written in zip(candidates, outside.writer.write(candidates), strict=True):
         tenant_id = candidate.tenant_id
         if written.verdict != "refused":
-            accepted.append(tenant_id)
+            accepted[tenant_id] = written.board
         outcomes[tenant_id] = Outcome(
             tenant_id=tenant_id,
             status=written.verdict,
@@ -197,12 +198,13 @@ def _computed(facts: TenantFacts, fingerprint: Fingerprint | None, outside: _Out
 
 
 def _judge_alerts(
-    tenant_ids: Sequence[str], computed: Mapping[str, Computed], loaded: Loaded, outside: _Outside
+    shown: Mapping[str, BoardVersion | None], computed: Mapping[str, Computed], loaded: Loaded, outside: _Outside
 ) -> None:
     changed = outside.alerts.judge(
-        {tenant_id: computed[tenant_id].judgement() for tenant_id in tenant_ids},
-        known={tenant_id: computed[tenant_id].known for tenant_id in tenant_ids},
+        {tenant_id: computed[tenant_id].judgement() for tenant_id in shown},
+        known={tenant_id: computed[tenant_id].known for tenant_id in shown},
         revisions=loaded.board_revisions,
+        shown=shown,
         state=loaded.state,
     )
     # A later computation that found nothing to change left no trace in the alerts, so ours may just have undone what it

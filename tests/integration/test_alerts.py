@@ -252,7 +252,7 @@ def test_a_late_judgement_is_refused_by_the_database_itself(books: Books) -> Non
     known = books.source.load(["t1"]).facts["t1"].alerts
     judged = {"t1": Judgement(today=TODAY, at=NOON, held=())}
     revisions = late.board_revisions
-    assert books.alerts.judge(judged, known={"t1": known}, revisions=revisions, state=late.state) == []
+    assert books.alerts.judge(judged, known={"t1": known}, revisions=revisions, shown={}, state=late.state) == []
     assert only(books.board).cleared_at is None
 
 
@@ -266,7 +266,7 @@ def test_steps_follow_from_what_is_known_when_they_are_taken(books: Books, engin
     assert len(books.board.alerts) == 2
 
     class Before(SourceAt):
-        def load(self, tenant_ids: Any, *, now: datetime | None = None, unless_behind: bool = False) -> Loaded:
+        def load(self, tenant_ids: Any, *, now: datetime | None = None, **asked: Any) -> Loaded:
             return loaded
 
     assert books.compute(source=Before(engine)).status == "changed"

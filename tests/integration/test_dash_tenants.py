@@ -71,7 +71,7 @@ def troubles(db: psycopg.Connection, engine: Engine, valkey: redis.Redis, keys: 
             now=lambda: datetime.now(UTC),
         )
         result = Recalculation(outcomes=tuple(outcomes), duration_seconds=took_s)
-        worker_stats.recalculated(result, "changes", valkey, keys)
+        worker_stats.recalculated(result, "changes", valkey.pipeline(), keys)
 
     compute("drifts", "fine", "old", "bad", took_s=0.04)
     compute("fine", took_s=0.5)

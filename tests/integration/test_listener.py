@@ -230,7 +230,9 @@ def test_a_change_for_everyone_that_comes_while_another_one_is_expanded_is_expan
 def test_changes_without_number_of_who_is_left_out_keep_no_other_waiting(
     listener: subprocess.Popen[bytes], db: psycopg.Connection, valkey: redis.Redis, keys: Keys
 ) -> None:
-    Throttle(valkey, keys).left_out(["poison"])
+    with valkey.pipeline() as pipe:
+        Throttle(valkey, keys).left_out(["poison"], pipe)
+        pipe.execute()
     turn_has_come(db, ["poison"] * MOST_ROWS)
     turn_has_come(db, ["other"])
     message = eventually(lambda: valkey.lindex(keys.queue("sweep"), -1))

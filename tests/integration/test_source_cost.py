@@ -7,9 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 
 from tests.rows import add_tenant
+from tests.statements import explained, watched
+from workers.database import autocommit
 from workers.source import Source
 
 Db = psycopg.Connection[Any]
@@ -87,20 +89,14 @@ def plans(
 ) -> dict[str, dict[str, Any]]:
     """How PostgreSQL carries out each statement of a load (or what else is asked for): statement → plan, with actual rows
     and pages touched."""
-    executed: list[tuple[str, Any]] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        executed.append((statement, parameters))
-
-    event.listen(engine, "before_cursor_execute", note)
-    ask(Source(engine), tenant_id)
-    event.remove(engine, "before_cursor_execute", note)
-    found = {}
-    with engine.connect() as connection:  # which plans in its own way
-        for statement, parameters in executed:
-            explain = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + statement
-            found[statement] = connection.exec_driver_sql(explain, parameters).scalar_one()[0]["Plan"]
-    return found
+    executed: list[tuple[type[psycopg.Cursor[Any]], str, Any]] = []
+    with watched(lambda cursor, statement, parameters: executed.append((type(cursor), statement, parameters))):
+        ask(Source(engine), tenant_id)
+    with autocommit(engine) as connection:  # which plans in its own way
+        return {
+            statement: explained(kind(connection), "ANALYZE, BUFFERS", statement, parameters)
+            for kind, statement, parameters in executed
+        }
 
 
 def ask_for_touched(source: Source, tenant_id: str) -> None:

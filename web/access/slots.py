@@ -153,7 +153,7 @@ class Slots:
             (tenant_id, batch) for tenant_id, leases in by_tenant.items() for batch in _batches(leases, LEASES_AT_ONCE)
         ]
         for together in _batches(renewals, TENANTS_AT_ONCE):
-            calls = ((self._keys.connections(tenant_id), [LEASE_S, *leases]) for tenant_id, leases in together)
+            calls = (((self._keys.connections(tenant_id),), [LEASE_S, *leases]) for tenant_id, leases in together)
             with self._circuit.guard():
                 run_for_each(self._client, self._renew, calls)
             # One that was freed meanwhile must not stay behind for a minute.

@@ -1,7 +1,7 @@
 """The keeper of alerts: takes the steps that a judgement or a command asks for, and shows the result in Redis.
 
 PostgreSQL is the truth; a board in Redis is read from it in one statement whose state guards the write. In the common
-case nothing has changed: then nothing is written, and Redis is only asked whether it still holds the board.
+case nothing has changed: then nothing is written; whether Redis still holds the board is known from the snapshot's writing.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ import redis
 import structlog
 from sqlalchemy import Connection, Engine, exc, text
 
-from shared.alert_store import AlertReader, AlertWriter, BoardVersion
+from shared.alert_store import AlertWriter
 from shared.counters import ACKNOWLEDGED, ALERTS_BY_LEVEL, ALERTS_BY_RULE, RESOLVED, Tally
 from shared.errors import InvalidData
 from shared.keys import Keys
 from shared.store import SourceState
+from shared.versions import BoardVersion
 from workers.alerts import commands, tables
 from workers.alerts.commands import Command
 from workers.alerts.lifecycle import Change, Judgement, changes, failing
@@ -43,7 +44,6 @@ class AlertKeeper:
 
     def __init__(self, engine: Engine, client: redis.Redis, keys: Keys) -> None:
         self._engine = engine
-        self._reader = AlertReader(client, keys)
         self._writer = AlertWriter(client, keys)
         self._client = client
         self._keys = keys
@@ -54,9 +54,11 @@ class AlertKeeper:
         *,
         known: Mapping[str, Sequence[KnownAlert]],
         revisions: Mapping[str, int],
+        shown: Mapping[str, BoardVersion | None],
         state: SourceState,
     ) -> list[str]:
         """Make each tenant's alerts follow from its judgement, made of `state` in which `known` and `revisions` stood.
+        `shown`: the boards that Redis holds of them.
 
         A judgement of an older state than the last one changes nothing. Returns the tenants whose alerts changed.
         """
@@ -66,7 +68,9 @@ class AlertKeeper:
             return changes(alerts, judged[tenant_id])
 
         due = {tenant_id: one for tenant_id, one in loaded.items() if steps_of(tenant_id, one.alerts)}
-        wanted = sorted({*due, *self._behind({t: one.revision for t, one in loaded.items() if t not in due}, state)})
+        # Also what Redis does not hold as `state` had it: it may have lost it.
+        behind = {t for t, one in loaded.items() if BoardVersion(state.lineage, one.revision).replaces(shown.get(t))}
+        wanted = sorted(behind.union(due))
         if not wanted:
             return []
         at = {tenant_id: one.at for tenant_id, one in judged.items()}
@@ -135,16 +139,6 @@ class AlertKeeper:
         """Delete what has been kept for long enough; returns how many alerts."""
         with translate_database_errors(), self._engine.begin() as connection:
             return tables.forget(connection)
-
-    def _behind(self, revisions: Mapping[str, int], state: SourceState) -> set[str]:
-        """Whose boards Redis does not hold as `state` had them: it may have lost them."""
-        tenant_ids = list(revisions)
-        held = self._reader.versions(tenant_ids) if tenant_ids else []
-        return {
-            tenant_id
-            for tenant_id, version in zip(tenant_ids, held, strict=True)
-            if BoardVersion(state.lineage, revisions[tenant_id]).replaces(version)
-        }
 
     def _command(self, run: Callable[[Connection], T]) -> T:
         with translate_database_errors(), self._engine.begin() as connection:

@@ -10,11 +10,12 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, TextClause, text
+import psycopg
 
 from shared.currency import exponent
 from shared.errors import InvalidData
 from workers.facts import Clock, Row, Tenant
+from workers.query import Query
 from workers.source.columns import Missing, with_nulls
 from workers.source.conversion import with_conversions
 
@@ -77,7 +78,7 @@ class Statement:
     sql: str
     families: Mapping[str, msgspec.json.Decoder[tuple[Any, ...]]]
 
-    def reading(self, missing: Missing) -> TextClause:
+    def reading(self, missing: Missing) -> Query:
         """The statement as it can be carried out."""
         return _ready(self.sql, missing)
 
@@ -98,8 +99,8 @@ class Statement:
 
 
 @lru_cache(maxsize=1000)
-def _ready(sql: str, missing: Missing) -> TextClause:
-    return text(with_nulls(sql, missing))
+def _ready(sql: str, missing: Missing) -> Query:
+    return Query(with_nulls(sql, missing))
 
 
 def statement(*parts: str | Family, **names: str) -> Statement:
@@ -130,7 +131,7 @@ def expanded(sql: str) -> str:
 class Batch:
     """Tenants that exist, their clocks, and the transaction that reads them."""
 
-    connection: Connection
+    connection: psycopg.Connection
     tenants: Mapping[str, Tenant]
     clocks: Mapping[str, Clock]
     missing: Missing = frozenset()
@@ -143,7 +144,7 @@ class Batch:
     def answers(self, query: Statement) -> Answers:
         """Run the statement over all the tenants; it may ask for the moment as :now."""
         found: Answers = {}
-        for tenant_id, family, answer in self.connection.execute(query.reading(self.missing), self._asked()):
+        for tenant_id, family, answer in query.reading(self.missing).run(self.connection, self._asked()).fetchall():
             found.setdefault(tenant_id, {})[family] = answer
         return found
 

@@ -18,7 +18,7 @@ from shared.errors import InvalidData, SourceUnavailable
 from shared.store import SourceState
 from shared.thresholds import AlertThresholds
 from workers.capture import changes
-from workers.database import autocommit, one_state
+from workers.database import autocommit, driver_of, one_state, one_statement, plain_state
 from workers.facts import DEFAULT_THRESHOLDS, NO_ACTIVITY, Clock, Close, RebuiltClose, ShownMonths, Tenant, TenantFacts
 from workers.periods.load import MOST_REMEMBERED, UNKNOWN_PAST, Kept, Past
 from workers.periods.mend import doubt, forget_past, mend, postpone, stale_tenants
@@ -203,7 +203,8 @@ class Source:
         load."""
         missing = self._known_missing()
         with translate_database_errors([tenant_id]), one_state(self._engine) as connection:
-            yield connection, read_opening(connection, [tenant_id], missing, now), missing
+            opening = read_opening(driver_of(connection.connection), [tenant_id], missing, now)
+            yield connection, opening, missing
 
     def mend(self, tenant_ids: Sequence[str], *, now: datetime | None = None) -> None:
         """Bring the totals of past days up to date with the changes that are pending: a load that follows finds them so.
@@ -274,7 +275,7 @@ class Source:
         self, wanted: list[str], now: datetime | None, unless_behind: bool, remembered: Remembered | None
     ) -> Loaded:
         missing = self._known_missing()
-        with one_state(self._engine) as connection:
+        with plain_state(self._engine) as connection:
             opening = read_opening(connection, wanted, missing, now)
             has_to_wait = unless_behind and opening.behind
             read = _NOTHING if has_to_wait else self._read(connection, opening, missing, remembered)
@@ -290,7 +291,9 @@ class Source:
             unsettled_due=read.unsettled_due,
         )
 
-    def _read(self, connection: Connection, opening: Opening, missing: Missing, remembered: Remembered | None) -> _Read:
+    def _read(
+        self, connection: psycopg.Connection, opening: Opening, missing: Missing, remembered: Remembered | None
+    ) -> _Read:
         if not opening.tenants:
             return _NOTHING
         clocks = {t.tenant_id: clock(opening.moment, ZoneInfo(t.timezone)) for t in opening.tenants.values()}
@@ -316,7 +319,7 @@ class Source:
         `settled`: changes to forget with it, because a snapshot that has seen them is in Redis.
         """
         if closes or settled:
-            with translate_database_errors(list(closes)), self._engine.begin() as connection:
+            with translate_database_errors(list(closes)), one_statement(self._engine) as connection:
                 write_closes(connection, closes, months or {}, state, settled)
 
     def touched_documents(

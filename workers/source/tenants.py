@@ -8,13 +8,16 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, TextClause, text
+import psycopg
+from psycopg.rows import namedtuple_row
+from sqlalchemy import text
 
 from shared.currency import is_known
 from shared.snapshot import Basis, DataIssue
 from shared.store import SourceState
 from workers.facts import Tenant
 from workers.periods.behind import BEHIND, CHANGED, MONEY, needed
+from workers.query import Query
 from workers.source.batch import refuse_nonsense
 from workers.source.clock import zone
 from workers.source.columns import Missing, with_nulls
@@ -75,9 +78,12 @@ class Opening:
     behind: bool
 
 
-def read_opening(connection: Connection, tenant_ids: Sequence[str], missing: Missing, now: datetime | None) -> Opening:
+def read_opening(
+    connection: psycopg.Connection, tenant_ids: Sequence[str], missing: Missing, now: datetime | None
+) -> Opening:
     """The first look of a REPEATABLE READ transaction. Raises InvalidData for a cash balance that is no number."""
-    rows = connection.execute(opening(missing), {"tenant_ids": list(tenant_ids), "needed": needed(now)}).all()
+    asked = {"tenant_ids": list(tenant_ids), "needed": needed(now)}
+    rows = opening(missing).run(connection, asked, namedtuple_row).fetchall()
     found = {row.wanted_id: row for row in rows}
     state, moment = state_of(rows[0], now)
     tenants = {tenant_id: _tenant(row) for tenant_id in tenant_ids if (row := found[tenant_id]).tenant_id is not None}
@@ -94,12 +100,12 @@ def read_opening(connection: Connection, tenant_ids: Sequence[str], missing: Mis
 
 
 @lru_cache
-def opening(missing: Missing) -> TextClause:
+def opening(missing: Missing) -> Query:
     """The statement that a load begins with."""
-    return text(with_nulls(OPENING, missing))
+    return Query(with_nulls(OPENING, missing))
 
 
-def _tenant(row: Row[Any]) -> Tenant:
+def _tenant(row: Any) -> Tenant:
     refuse_nonsense(row.tenant_id, row.cash_balance)
     timezone: str | None = row.timezone
     currency: str | None = row.base_currency
