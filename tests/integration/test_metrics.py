@@ -101,6 +101,17 @@ def test_a_task_sent_for_changes_counts_each_of_its_stages_once_for_each_tenant(
     assert found["dashboard_stage_seconds_sum", "stage=queue"] >= 0.060
 
 
+def test_counting_never_fails_the_work_that_is_told_with_it(valkey: redis.Redis, keys: Keys) -> None:
+    valkey.set(keys.cost, "not what it should be")
+    with valkey.pipeline(transaction=False) as pipe:
+        pipe.set(keys.throttle("t0"), "told")
+        worker_stats.recalculated(computed("changed"), "changes", pipe, keys)
+        assert valkey.get(keys.throttle("t0")) == b"told"
+        pipe.incr(keys.throttle("t0"))
+        with pytest.raises(redis.ResponseError):
+            worker_stats.recalculated(computed("changed"), "changes", pipe, keys)
+
+
 def test_the_pulse_carries_what_fails_drifts_and_waits(server: WebServer, valkey: redis.Redis, keys: Keys) -> None:
     worker_stats.recalculated(computed("failed", "failed"), "changes", valkey.pipeline(), keys)
     worker_stats.recalculated(computed("changed"), "changes", valkey.pipeline(), keys)  # t0 is well again
