@@ -55,6 +55,7 @@ class HotLoop(Loop):
         self._looks_s: deque[float] = deque(maxlen=10)
         self._looked_at = 0.0
         self._waits = False
+        self._found = False
         self._queued: dict[int, float] = {}
         self._hot_until: dict[str, float] = {}
 
@@ -81,7 +82,8 @@ class HotLoop(Loop):
             return True
         self._looked_at = now
         self._queued = {change: at for change, at in self._queued.items() if now - at < LONGEST_POLL_S}
-        if not self._waits and not self._any_at_once(self._queued):
+        self._found = self._waits or self._any_at_once(self._queued)
+        if not self._found:
             return False
         due = self._due(connection)
         if due and not self._waits:
@@ -127,7 +129,7 @@ class HotLoop(Loop):
         return set(unknown) - hot
 
     def _pause_s(self, is_full: bool, took_s: float) -> float:
-        if self._waits:
+        if self._found:
             # A long queue is expensive to look at, too: never spend more than half of the time on looking.
             return max(BUSY_POLL_S if is_full else IDLE_POLL_S, took_s)
         # The fastest of the last looks: the others only say how busy the machine is.
