@@ -252,6 +252,22 @@ def test_the_plan_that_is_kept_uses_the_index_although_it_was_made_for_an_empty_
             assert any("change_due" in line for (line,) in plan)
 
 
+def test_days_of_known_zones_roll_without_a_look_for_new_ones_which_roll_when_they_are_found(
+    db: psycopg.Connection,
+) -> None:
+    add_tenant(db, "known", timezone="UTC")
+    noted(db)
+    assert changes.roll_days(db, datetime(2026, 3, 10, tzinfo=UTC)) == 1
+    add_tenant(db, "new", timezone="Pacific/Kiritimati")
+    noted(db)
+    assert changes.roll_days(db, datetime(2026, 3, 11, tzinfo=UTC), new_zones=False) == 1
+    assert changes.roll_days(db, datetime(2026, 3, 11, tzinfo=UTC), new_zones=False) == 0
+    # Where nobody lives any more a day rolls, too, and makes nobody due.
+    db.execute("DELETE FROM dashboard.tenant WHERE tenant_id = 'known'")
+    assert changes.roll_days(db, datetime(2026, 3, 12, tzinfo=UTC), new_zones=False) == 0
+    assert changes.roll_days(db, datetime(2026, 3, 12, tzinfo=UTC)) == 1
+
+
 def test_nobody_waits_at_midnight_where_nobody_ever_does(db: psycopg.Connection) -> None:
     add_tenant(db, "a")
     noted(db)

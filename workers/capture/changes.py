@@ -161,28 +161,33 @@ def expand_everyone(connection: psycopg.Connection, *, hot: Sequence[str] = (), 
     )
 
 
+# Each zone that tenants live in, with the day that it was last seen at. To find those that are new all tenants are read.
+_ZONES = """
+    SELECT zones.timezone, local_day.local_date, clock_timestamp()
+    FROM (SELECT DISTINCT coalesce(timezone, 'UTC') AS timezone FROM dashboard.tenant) AS zones
+    LEFT JOIN dashboard.local_day USING (timezone)
+"""
+_SEEN_ZONES = "SELECT timezone, local_date, clock_timestamp() FROM dashboard.local_day"
+
+
 def roll_days(
     connection: psycopg.Connection,
     now: datetime | None = None,
     *,
+    new_zones: bool = True,
     hot: Callable[[], Sequence[str]] = list,
     delay_s: int = 0,
 ) -> int:
     """Make due every tenant whose local day has changed since this was last asked; returns how many.
 
     `now` (aware): by default what the database's clock says, as for a load. By one that is ahead of it tenants would be
-    computed for the day that ends, and not again when it has ended.
+    computed for the day that ends, and not again when it has ended. `new_zones`: whether to look for zones in which nobody
+    has lived before, too.
 
     Daily values roll, invoices become overdue and quotes expire at the tenant's midnight without any row changing. All wait
     for their turn, as in `defer`: those that are `hot`, asked for only when a day has changed, for HOT_MIDNIGHT_S at most.
     """
-    rows = connection.execute(
-        """
-        SELECT zones.timezone, local_day.local_date, clock_timestamp()
-        FROM (SELECT DISTINCT coalesce(timezone, 'UTC') AS timezone FROM dashboard.tenant) AS zones
-        LEFT JOIN dashboard.local_day USING (timezone)
-        """
-    ).fetchall()
+    rows = connection.execute(_ZONES if new_zones else _SEEN_ZONES).fetchall()
     moment = now or max((at for _, _, at in rows), default=None)
     if moment is None or not (rolled := _rolled({zone: day for zone, day, _ in rows}, moment)):
         return 0

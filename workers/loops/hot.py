@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import psycopg
 import redis
@@ -33,6 +33,9 @@ LONGEST_POLL_S = 0.25
 MOST_AT_ONCE = 2000
 # Each look compares each change that is there with each that was queued just now.
 MOST_REMEMBERED = 100
+# Who was found to be looked at is not asked about again for so long.
+HOT_FOR_S = 60.0
+MOST_HOT = 10_000
 
 # A kept plan may have been made while the table was empty, when reading all of it looks cheapest. Soon a hundred thousand
 # changes may wait in it.
@@ -52,7 +55,9 @@ class HotLoop(Loop):
         self._looks_s: deque[float] = deque(maxlen=10)
         self._looked_at = 0.0
         self._waits = False
+        self._found = False
         self._queued: dict[int, float] = {}
+        self._hot_until: dict[str, float] = {}
 
     def step(self, connection: psycopg.Connection) -> float:
         started = time.monotonic()
@@ -77,7 +82,8 @@ class HotLoop(Loop):
             return True
         self._looked_at = now
         self._queued = {change: at for change, at in self._queued.items() if now - at < LONGEST_POLL_S}
-        if not self._waits and not self._any_at_once(self._queued):
+        self._found = self._waits or self._any_at_once(self._queued)
+        if not self._found:
             return False
         due = self._due(connection)
         if due and not self._waits:
@@ -108,13 +114,22 @@ class HotLoop(Loop):
         due = {tenant_id: one for tenant_id, one in due.items() if not self._queued.keys() >= set(one.ids)}
         if not due or not self._cold_delay_s:
             return due
-        hot = self._looked.among(list(due))
-        if cold := [tenant_id for tenant_id in due if tenant_id not in hot]:
-            changes.defer(connection, cold, self._cold_delay_s)
-        return {tenant_id: one for tenant_id, one in due.items() if tenant_id in hot}
+        if cold := self._not_looked_at(due):
+            changes.defer(connection, sorted(cold), self._cold_delay_s)
+        return {tenant_id: one for tenant_id, one in due.items() if tenant_id not in cold}
+
+    def _not_looked_at(self, due: Collection[str]) -> set[str]:
+        """Those of the tenants at whom nobody looks. Whoever was looked at a moment ago is not asked about again."""
+        now = time.monotonic()
+        unknown = [tenant_id for tenant_id in due if self._hot_until.get(tenant_id, now) <= now]
+        hot = self._looked.among(unknown)
+        if len(self._hot_until) >= MOST_HOT:
+            self._hot_until.clear()
+        self._hot_until |= dict.fromkeys(hot, now + HOT_FOR_S)
+        return set(unknown) - hot
 
     def _pause_s(self, is_full: bool, took_s: float) -> float:
-        if self._waits:
+        if self._found:
             # A long queue is expensive to look at, too: never spend more than half of the time on looking.
             return max(BUSY_POLL_S if is_full else IDLE_POLL_S, took_s)
         # The fastest of the last looks: the others only say how busy the machine is.
