@@ -26,9 +26,13 @@ KNOWN = Family(
     SELECT k.*
     FROM asked a
     CROSS JOIN LATERAL (
+        SELECT * FROM dashboard.alert WHERE tenant_id = a.tenant_id AND cleared_at IS NULL
+        UNION ALL
+        SELECT * FROM dashboard.alert WHERE tenant_id = a.tenant_id AND local_date = a.today AND cleared_at IS NOT NULL
+        UNION ALL
         SELECT * FROM dashboard.alert
-        WHERE tenant_id = a.tenant_id
-            AND (cleared_at IS NULL OR local_date = a.today OR snoozed_until > CAST(:now AS timestamptz))
+        WHERE tenant_id = a.tenant_id AND snoozed_until > CAST(:now AS timestamptz)
+            AND local_date <> a.today AND cleared_at IS NOT NULL
         OFFSET 0
     ) k
 """,
@@ -38,7 +42,11 @@ KNOWN = Family(
 THRESHOLDS = Family(
     "thresholds",
     Threshold,
-    "SELECT a.tenant_id, t.rule, t.value FROM asked a JOIN dashboard.threshold t ON t.tenant_id = a.tenant_id",
+    """
+    SELECT t.*
+    FROM asked a
+    CROSS JOIN LATERAL (SELECT * FROM dashboard.threshold WHERE tenant_id = a.tenant_id OFFSET 0) t
+""",
 )
 
 

@@ -27,18 +27,16 @@ _LOOKUP = """
 # currency, which money.no_rate names. 'XXX' is ISO 4217's code for no currency. A rate that is not positive is none.
 _MONEY = """
     CROSS JOIN LATERAL (
-        SELECT CASE WHEN {document}.currency::text = a.base THEN 1 ELSE {rate} END AS rate OFFSET 0
-    ) own
-    CROSS JOIN LATERAL (
-        SELECT own.rate, coalesce(own.rate, 1) AS factor,
-               CASE WHEN own.rate IS NULL THEN coalesce({document}.currency::text, 'XXX') END AS no_rate,
-               CASE WHEN own.rate IS NULL THEN {minor {document}.currency} ELSE a.places END AS places
+        SELECT coalesce({document}.rate_to_base, 1) AS factor,
+               CASE WHEN {document}.rate_to_base IS NULL THEN coalesce({document}.currency::text, 'XXX') END AS no_rate,
+               CASE WHEN {document}.rate_to_base IS NULL THEN {minor {document}.currency} ELSE a.places END AS places
     ) money
 """
+_TO_BASE = "CASE WHEN {document}.currency::text = a.base THEN 1 ELSE {rate} END AS rate_to_base"
 _OWN = "CASE WHEN {document}.base_rate > 0 THEN {document}.base_rate END"
 
-_FLOW = _MONEY.replace("{rate}", f"coalesce({_OWN}, {_RATE})")
-_BALANCE = _MONEY.replace("{rate}", f"coalesce({_RATE}, {_OWN})")
+_FLOW = _TO_BASE.replace("{rate}", f"coalesce({_OWN}, {_RATE})")
+_BALANCE = _TO_BASE.replace("{rate}", f"coalesce({_RATE}, {_OWN})")
 
 
 def _minor() -> str:
@@ -56,8 +54,9 @@ _MINOR = _minor()
 def with_conversions(body: str) -> str:
     """The statement with its marks filled in; it must have the tenants as `a`.
 
-    {flow d on day}: what the document d is worth as a flow of that day; {balance d}: as a balance now; {balance d on day}: as
-    that day ended. Each adds `money`.
+    {flow d on day}: the column rate_to_base, what the document d is converted by as a flow of that day; {balance d}: as a
+    balance now; {balance d on day}: as that day ended. Selected behind OFFSET 0, so that it is looked up once a row; then
+    {money d} adds `money`.
     {rate d on day as x}: joins x.rate, the one to convert d's currency with, whatever d says itself; null for the base
     currency. {minor c}: the decimals of the currency c.
     """
@@ -69,6 +68,7 @@ def with_conversions(body: str) -> str:
         lambda m: _BALANCE.replace("{document}", m[1]).replace("{day}", m[2] or "a.today"),
         body,
     )
+    body = re.sub(r"\{money (\w+)\}", lambda m: _MONEY.replace("{document}", m[1]), body)
     body = re.sub(
         r"\{rate (\w+) on ([\w.]+) as (\w+)\}",
         lambda m: _LOOKUP.replace("{document}", m[1]).replace("{day}", m[2]).replace("{alias}", m[3]),

@@ -18,14 +18,14 @@ RECENT_INVOICES = """
                sign.of * round(worth.total * money.factor, money.places) AS gross
         FROM asked a
         CROSS JOIN LATERAL (
-            SELECT * FROM dashboard.invoice AS invoice
+            SELECT *, {flow invoice on invoice.issue_date} FROM dashboard.invoice AS invoice
             WHERE tenant_id = a.tenant_id AND status = 'posted' AND issue_date BETWEEN a.today - 89 AND a.today
+                AND kind IN ('invoice', 'credit_note')
             OFFSET 0
         ) i
-        {flow i on i.issue_date}
+        {money i}
         CROSS JOIN LATERAL (SELECT CASE i.kind WHEN 'invoice' THEN 1 WHEN 'credit_note' THEN -1 END AS of) sign
         CROSS JOIN LATERAL (SELECT coalesce(i.total, 'NaN') AS total) worth
-        WHERE sign.of IS NOT NULL
     )
 """
 

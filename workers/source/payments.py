@@ -13,12 +13,12 @@ RECENT_PAYMENTS = """
                * round(coalesce(p.amount, 'NaN') * money.factor, money.places) AS amount
         FROM asked a
         CROSS JOIN LATERAL (
-            SELECT * FROM dashboard.payment AS payment
+            SELECT *, {flow payment on payment.paid_on} FROM dashboard.payment AS payment
             WHERE tenant_id = a.tenant_id AND status = 'succeeded' AND paid_on BETWEEN a.today - 60 AND a.today
+                AND kind IN ('payment', 'refund')
             OFFSET 0
         ) p
-        {flow p on p.paid_on}
-        WHERE p.kind IN ('payment', 'refund')
+        {money p}
     )
 """
 
@@ -49,18 +49,21 @@ CASH_SINCE = Family(
         WHERE cash_balance_on IS NOT NULL
     ) a
     CROSS JOIN LATERAL (
-        SELECT CASE kind WHEN 'refund' THEN -1 ELSE 1 END AS sign, paid_on AS day, currency::text, base_rate,
-               coalesce(amount, 'NaN') AS amount
-        FROM dashboard.payment AS payment
-        WHERE tenant_id = a.tenant_id AND status = 'succeeded' AND paid_on BETWEEN a.first AND a.last
-            AND kind IN ('payment', 'refund')
-        UNION ALL
-        SELECT -1, paid_on, currency::text, base_rate, coalesce(total, 'NaN')
-        FROM dashboard.expense AS expense
-        WHERE tenant_id = a.tenant_id AND status = 'posted' AND paid_on BETWEEN a.first AND a.last
+        SELECT *, {flow either on either.day}
+        FROM (
+            SELECT CASE kind WHEN 'refund' THEN -1 ELSE 1 END AS sign, paid_on AS day, currency::text, base_rate,
+                   coalesce(amount, 'NaN') AS amount
+            FROM dashboard.payment AS payment
+            WHERE tenant_id = a.tenant_id AND status = 'succeeded' AND paid_on BETWEEN a.first AND a.last
+                AND kind IN ('payment', 'refund')
+            UNION ALL
+            SELECT -1, paid_on, currency::text, base_rate, coalesce(total, 'NaN')
+            FROM dashboard.expense AS expense
+            WHERE tenant_id = a.tenant_id AND status = 'posted' AND paid_on BETWEEN a.first AND a.last
+        ) either
         OFFSET 0
     ) moved
-    {flow moved on moved.day}
+    {money moved}
     GROUP BY a.tenant_id, money.no_rate
 """,
 )

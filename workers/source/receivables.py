@@ -26,26 +26,31 @@ _SETTLED = """
 # at whole books or at single documents, which {document} then picks out.
 _OPEN = """
     open AS MATERIALIZED (
-        SELECT a.tenant_id, a.today, i.invoice_id::text AS invoice_id, i.reference::text AS reference,
-               i.client_id, i.issue_date, i.due_date, coalesce(i.currency::text, 'XXX') AS currency,
-               i.tax IS NULL OR abs(i.total) < abs(i.tax) OR i.due_date IS NULL OR i.issue_date > a.today AS anomaly,
-               left_over.balance, own_money.amount, money.factor, money.places, money.no_rate,
-               round(left_over.balance * money.factor, money.places) AS worth
-        FROM {asked} a
-        CROSS JOIN LATERAL (
-            SELECT * FROM dashboard.invoice AS invoice
-            WHERE tenant_id = a.tenant_id {document} AND status = 'posted' AND kind = 'invoice'
-                AND (balance IS NULL OR balance > 0)
-                AND (written_off_on IS NULL OR written_off_on > a.today)
+        SELECT a.tenant_id, a.today, a.invoice_id::text AS invoice_id, a.reference::text AS reference,
+               a.client_id, a.issue_date, a.due_date, coalesce(a.currency::text, 'XXX') AS currency,
+               a.tax IS NULL OR abs(a.total) < abs(a.tax) OR a.due_date IS NULL OR a.issue_date > a.today AS anomaly,
+               a.balance, a.amount, money.factor, money.places, money.no_rate,
+               round(a.balance * money.factor, money.places) AS worth
+        FROM (
+            SELECT i.tenant_id, i.invoice_id, i.reference, i.client_id, i.issue_date, i.due_date, i.currency, i.total, i.tax,
+                   a.today, a.places, left_over.balance, own_money.amount, {balance i}
+            FROM {asked} a
+            CROSS JOIN LATERAL (
+                SELECT * FROM dashboard.invoice AS invoice
+                WHERE tenant_id = a.tenant_id {document} AND status = 'posted' AND kind = 'invoice'
+                    AND (balance IS NULL OR balance > 0)
+                    AND (written_off_on IS NULL OR written_off_on > a.today)
+                OFFSET 0
+            ) i
+            {settled}
+            CROSS JOIN LATERAL (
+                SELECT coalesce(i.balance, coalesce(i.total, 'NaN') - {settles}) AS balance
+            ) left_over
+            CROSS JOIN LATERAL (SELECT round(left_over.balance, {minor i.currency}) AS amount) own_money
+            WHERE {there i.tenant_id} AND CASE WHEN own_money.amount > 0 THEN true ELSE false END
             OFFSET 0
-        ) i
-        {settled}
-        CROSS JOIN LATERAL (
-            SELECT coalesce(i.balance, coalesce(i.total, 'NaN') - {settles}) AS balance
-        ) left_over
-        CROSS JOIN LATERAL (SELECT round(left_over.balance, {minor i.currency}) AS amount) own_money
-        {balance i}
-        WHERE {there i.tenant_id} AND CASE WHEN own_money.amount > 0 THEN true ELSE false END
+        ) a
+        {money a}
     )
 """
 _SETTLED_SUM = "FULL JOIN settled_sum s ON s.tenant_id = i.tenant_id AND s.target_id = i.invoice_id"
