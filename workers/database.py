@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -20,10 +20,18 @@ CONNECTION_LIFE_S = 300
 # Planning the statements of a load takes several times as long as carrying them out for one tenant, and their plans do not
 # depend on whose rows are asked for: so each connection plans a statement once, for whatever parameters. Groups are made by
 # hashing: sorting looks as cheap to a planner that cannot know how many rows a tenant has, and costs a busy one a quarter
-# more.
-ENGINE_SETTINGS = {**SETTINGS, "jit": "off", "plan_cache_mode": "force_generic_plan", "enable_sort": "off"}
+# more. Nor are places of rows gathered in bitmaps first, to read pages in their order, which pays where rows are very many:
+# see read_much.
+ENGINE_SETTINGS = {
+    **SETTINGS,
+    "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "enable_sort": "off",
+    "enable_bitmapscan": "off",
+}
 
 _POOLED = "through a pooler"
+_READ_MUCH = text("SET LOCAL enable_bitmapscan = on")
 
 
 def database_url(url: str) -> URL:
@@ -80,6 +88,11 @@ def _set_behind_pooler(connection: Connection) -> None:
     driver = connection.connection.driver_connection
     if connection.info.get(_POOLED) and isinstance(driver, psycopg.Connection) and not driver.autocommit:
         set_for_transaction(driver, ENGINE_SETTINGS)
+
+
+def read_much(connection: Connection) -> None:
+    """Until the transaction ends a tenant's whole history may be read: statements are planned for that."""
+    connection.execute(_READ_MUCH)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from cli.mapping import check_mapping
 from shared.errors import InvalidData
 from tests.calculations import disagreements, served
 from tests.conftest import TEMPLATE, Services
-from workers.database import make_engine
+from workers.database import ENGINE_SETTINGS, make_engine
 from workers.kpi.dashboard import dashboard
 from workers.migrate import migrate
 from workers.roles import Login
@@ -383,9 +383,12 @@ def plans(hosted: Hosted, tenant_id: str) -> dict[str, dict[str, Any]]:
     Source(hosted.engine).load([FIGURES_TENANT[hosted.name]], now=NOON)
     event.remove(hosted.engine, "before_cursor_execute", note)
     found = {}
-    for setting in ("plan_cache_mode = force_generic_plan", "enable_sort = off", "jit = off"):
-        hosted.db.execute(f"SET LOCAL {setting}".encode())
+    for setting in ("plan_cache_mode", "enable_sort", "enable_bitmapscan", "jit"):
+        hosted.db.execute(f"SET LOCAL {setting} = {ENGINE_SETTINGS[setting]}".encode())
     for statement, parameters in executed:
+        if statement.startswith("SET LOCAL"):
+            hosted.db.execute(statement.encode())
+            continue
         given = dict(parameters)
         if "tenant_ids" in given:
             given["tenant_ids"] = [tenant_id for _ in given["tenant_ids"]]

@@ -98,6 +98,9 @@ def plans(
     found = {}
     with engine.connect() as connection:  # which plans in its own way
         for statement, parameters in executed:
+            if statement.startswith("SET LOCAL"):
+                connection.exec_driver_sql(statement)
+                continue
             explain = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + statement
             found[statement] = connection.exec_driver_sql(explain, parameters).scalar_one()[0]["Plan"]
     return found

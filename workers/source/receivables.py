@@ -133,16 +133,17 @@ PIECES = """
         GROUP BY tenant_id, invoice_id
     ),
     piece AS (
-        SELECT tenant_id, today, invoice_id, no_rate, day,
-               CASE WHEN final THEN worth - coalesce(sum(part) FILTER (WHERE NOT final)
-                                                     OVER (PARTITION BY tenant_id, invoice_id), 0) ELSE part END AS amount
-        FROM part
+        SELECT p.tenant_id, p.today, p.invoice_id, p.no_rate, p.day,
+               CASE WHEN p.final THEN p.worth - coalesce(s.parts, 0) ELSE p.part END AS amount, false AS whole
+        FROM (SELECT * FROM part WHERE day BETWEEN today AND today + 29) p
+        FULL JOIN part_sum s ON s.tenant_id = p.tenant_id AND s.invoice_id = p.invoice_id
+        WHERE {there p.tenant_id}
         UNION ALL
         SELECT o.tenant_id, o.today, o.invoice_id, o.no_rate, coalesce(o.due_date, o.today),
-               o.worth - coalesce(s.parts, 0)
-        FROM open o
+               o.worth - coalesce(s.parts, 0), s.tenant_id IS NULL
+        FROM (SELECT * FROM open WHERE coalesce(due_date, today) BETWEEN today AND today + 29) o
         FULL JOIN part_sum s ON s.tenant_id = o.tenant_id AND s.invoice_id = o.invoice_id
-        WHERE s.complete IS NOT TRUE
+        WHERE {there o.tenant_id} AND s.complete IS NOT TRUE
     )
 """
 
@@ -151,12 +152,14 @@ INCOMING = Family(
     IncomingGroup,
     """
     {pieces}
-    SELECT tenant_id, day, no_rate, count(DISTINCT invoice_id) AS documents, sum(amount) AS amount,
-           count(DISTINCT invoice_id) FILTER (WHERE first_day < day) AS again
+    SELECT tenant_id, day, no_rate, count(*) AS documents, sum(amount) AS amount, count(*) FILTER (WHERE again) AS again
     FROM (
-        SELECT *, min(day) OVER (PARTITION BY tenant_id, invoice_id) AS first_day
+        SELECT tenant_id, day, no_rate, amount, false AS again FROM piece WHERE whole
+        UNION ALL
+        SELECT tenant_id, day, no_rate, sum(amount), min(day) OVER (PARTITION BY tenant_id, invoice_id) < day
         FROM piece
-        WHERE day BETWEEN today AND today + 29
+        WHERE NOT whole
+        GROUP BY tenant_id, invoice_id, day, no_rate
     ) coming
     GROUP BY tenant_id, day, no_rate
 """.replace("{pieces}", PIECES),

@@ -18,7 +18,7 @@ from shared.errors import InvalidData, SourceUnavailable
 from shared.store import SourceState
 from shared.thresholds import AlertThresholds
 from workers.capture import changes
-from workers.database import autocommit, one_state
+from workers.database import autocommit, one_state, read_much
 from workers.facts import DEFAULT_THRESHOLDS, NO_ACTIVITY, Clock, Close, RebuiltClose, ShownMonths, Tenant, TenantFacts
 from workers.periods.load import MOST_REMEMBERED, UNKNOWN_PAST, Kept, Past
 from workers.periods.mend import doubt, forget_past, mend, postpone, stale_tenants
@@ -368,6 +368,8 @@ def _facts(
         (UNSETTLED_BALANCES, followed.of(lambda tenant_id: tenant_id in unsettled.known)),
         (FOLLOWED_BALANCES, followed.of(lambda tenant_id: tenant_id not in unsettled.known)),
     ):
+        if part.tenants and query is FOLLOWED_BALANCES:
+            read_much(part.connection)
         for tenant_id, balances in part.groups(query).items() if part.tenants else ():
             found[tenant_id] |= balances
     rebuilt = rebuilt_closes(

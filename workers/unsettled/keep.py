@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine, text
 
+from workers.database import read_much
 from workers.source.balances import UNSETTLED, WHOLE
 from workers.source.batch import expanded
 from workers.source.columns import Missing, with_nulls
@@ -115,4 +116,5 @@ def keep_unsettled(
         if connection.execute(_LOCK, asked).first() is None:
             return
         known = known_of(connection, {tenant_id: day + timedelta(days=1)}, enough).known
+        read_much(connection)
         connection.execute(text(with_nulls(_OF_KNOWN if known else _OF_ALL, missing)), asked)
