@@ -13,7 +13,7 @@ SPENT = """
            round(coalesce(e.total, 'NaN') * money.factor, money.places) AS gross
     FROM asked a
     CROSS JOIN LATERAL (
-        SELECT *, {flow expense on expense.{day}} FROM dashboard.expense AS expense
+        SELECT *, {flow expense on expense.{day}} AS rate_to_base FROM dashboard.expense AS expense
         WHERE tenant_id = a.tenant_id AND status = 'posted' AND {day} BETWEEN a.today - 60 AND a.today
         OFFSET 0
     ) e
@@ -42,7 +42,7 @@ UNPAID = """
                round(coalesce(e.total, 'NaN') * money.factor, money.places) AS amount
         FROM asked a
         CROSS JOIN LATERAL (
-            SELECT *, {balance either}
+            SELECT *, {balance either} AS rate_to_base
             FROM (
                 SELECT * FROM dashboard.expense AS unpaid
                 WHERE tenant_id = a.tenant_id AND status = 'posted' AND paid_on IS NULL

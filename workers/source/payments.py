@@ -13,7 +13,7 @@ RECENT_PAYMENTS = """
                * round(coalesce(p.amount, 'NaN') * money.factor, money.places) AS amount
         FROM asked a
         CROSS JOIN LATERAL (
-            SELECT *, {flow payment on payment.paid_on} FROM dashboard.payment AS payment
+            SELECT *, {flow payment on payment.paid_on} AS rate_to_base FROM dashboard.payment AS payment
             WHERE tenant_id = a.tenant_id AND status = 'succeeded' AND paid_on BETWEEN a.today - 60 AND a.today
                 AND kind IN ('payment', 'refund')
             OFFSET 0
@@ -49,7 +49,7 @@ CASH_SINCE = Family(
         WHERE cash_balance_on IS NOT NULL
     ) a
     CROSS JOIN LATERAL (
-        SELECT *, {flow either on either.day}
+        SELECT *, {flow either on either.day} AS rate_to_base
         FROM (
             SELECT CASE kind WHEN 'refund' THEN -1 ELSE 1 END AS sign, paid_on AS day, currency::text, base_rate,
                    coalesce(amount, 'NaN') AS amount

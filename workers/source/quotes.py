@@ -16,7 +16,7 @@ DECIDED_QUOTES = """
                round(coalesce(q.total, 'NaN') * money.factor, money.places) AS amount
         FROM asked a
         CROSS JOIN LATERAL (
-            SELECT *, {flow decided on decided.issue_date} FROM (
+            SELECT *, {flow decided on decided.issue_date} AS rate_to_base FROM (
                 SELECT *, dashboard.decision_date(status, decided_on, expiry_date, issue_date) AS decision_day
                 FROM dashboard.quote AS quote
             ) decided
@@ -43,7 +43,7 @@ QUOTES = Family(
            CASE WHEN money.no_rate IS NOT NULL THEN a.today END
     FROM asked a
     CROSS JOIN LATERAL (
-        SELECT *, {balance undecided}
+        SELECT *, {balance undecided} AS rate_to_base
         FROM (
             SELECT issue_date, currency, base_rate, total,
                    CASE WHEN expiry_date <= a.today + 90 THEN expiry_date END AS expires_on

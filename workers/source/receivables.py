@@ -33,7 +33,7 @@ _OPEN = """
                round(a.balance * money.factor, money.places) AS worth
         FROM (
             SELECT i.tenant_id, i.invoice_id, i.reference, i.client_id, i.issue_date, i.due_date, i.currency, i.total, i.tax,
-                   a.today, a.places, left_over.balance, own_money.amount, {balance i}
+                   a.today, a.places, left_over.balance, own_money.amount, {balance i} AS rate_to_base
             FROM {asked} a
             CROSS JOIN LATERAL (
                 SELECT * FROM dashboard.invoice AS invoice

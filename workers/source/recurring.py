@@ -19,7 +19,7 @@ RECURRING = Family(
            coalesce(r.terms_days, 0) AS terms_days, {held made.newest} AS newest_document
     FROM asked a
     CROSS JOIN LATERAL (
-        SELECT *, {balance active}
+        SELECT *, {balance active} AS rate_to_base
         FROM (
             SELECT tenant_id, recurring_id, kind, currency, coalesce(amount, 'NaN') AS worth, NULL::numeric AS base_rate,
                    interval_unit, interval_count, next_on, ends_on, terms_days
