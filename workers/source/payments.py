@@ -9,8 +9,8 @@ from workers.source.batch import Family
 RECENT_PAYMENTS = """
     recent_payment AS MATERIALIZED (
         SELECT a.tenant_id, a.today, p.paid_on AS day, p.kind::text AS kind, {payer} AS client_id, money.no_rate,
-               CASE p.kind WHEN 'refund' THEN -1 ELSE 1 END
-               * round(coalesce(p.amount, 'NaN') * money.factor, money.places) AS amount
+               round(coalesce(p.amount, 'NaN') * CASE p.kind WHEN 'refund' THEN -money.factor ELSE money.factor END,
+                     money.places) AS amount
         FROM asked a
         CROSS JOIN LATERAL (
             SELECT *, {flow payment on payment.paid_on} AS rate_to_base FROM dashboard.payment AS payment
