@@ -146,6 +146,9 @@ def test_a_long_history_costs_nothing_where_the_host_says_what_is_open_and_unapp
         assert pages(plan) <= pages(young[statement]) * 2 + 40, statement
         assert max(node["Actual Rows"] for node in nodes(plan)) < 1000, statement
 
+    # No bitmap is set up for the few rows that there are.
+    assert not any("Bitmap" in node["Node Type"] for plan in young.values() for node in nodes(plan))
+
     # What was written today into closed months is found without what was not.
     old, young = plans(engine, "old", ask_for_touched), plans(engine, "young", ask_for_touched)
     (statement,) = [one for one in old if "months AS MATERIALIZED" in one]
@@ -155,6 +158,25 @@ def test_a_long_history_costs_nothing_where_the_host_says_what_is_open_and_unapp
     rates = [node for plan in young.values() for node in nodes(plan) if node.get("Relation Name") == "fx_rate"]
     assert rates
     assert {node["Actual Loops"] for node in rates} == {0}
+
+
+def test_a_rate_is_looked_up_once_for_each_document_that_needs_one(db: Db, engine: Engine) -> None:
+    rows = add_tenant(db)
+    db.execute(
+        "INSERT INTO dashboard.fx_rate (currency, base_currency, rate_date, rate) VALUES ('EUR', 'USD', %s, 2)", [TODAY]
+    )
+    for _ in range(3):
+        rows.invoice(TODAY, 110, tax=10, currency="EUR", balance=0)
+        rows.payment(TODAY, 110, currency="EUR", unapplied=0)
+        rows.expense(TODAY, 11, tax=1, currency="EUR", paid_on=TODAY - timedelta(days=90))
+        rows.quote("accepted", TODAY, total=10, currency="EUR")
+    loops = [
+        node["Actual Loops"]
+        for plan in plans(engine, "t1").values()
+        for node in nodes(plan)
+        if node.get("Relation Name") == "fx_rate"
+    ]
+    assert sorted(loops, reverse=True)[:5] == [3, 3, 3, 3, 0]
 
 
 def test_what_is_left_over_is_found_in_two_looks_at_a_long_history(db: Db, engine: Engine) -> None:
