@@ -18,7 +18,7 @@ _TOLD = """
                false AS unknown, NULL::text AS lacks
         FROM told a
         CROSS JOIN LATERAL (
-            SELECT * FROM dashboard.payment AS payment
+            SELECT payment_id, client_id, kind, paid_on, currency, base_rate, unapplied FROM dashboard.payment AS payment
             WHERE a.links_known AND tenant_id = a.tenant_id AND status = 'succeeded'
                 AND (unapplied IS NULL OR unapplied > 0) AND paid_on <= a.today AND kind IN ('payment', 'refund')
             OFFSET 0
@@ -29,7 +29,7 @@ _TOLD = """
                coalesce(n.balance, n.total, 'NaN'), false, NULL
         FROM told a
         CROSS JOIN LATERAL (
-            SELECT * FROM dashboard.invoice AS note
+            SELECT invoice_id, client_id, issue_date, currency, base_rate, total, balance FROM dashboard.invoice AS note
             WHERE tenant_id = a.tenant_id AND status = 'posted' AND kind = 'credit_note'
                 AND (balance IS NULL OR balance > 0) AND issue_date <= a.today
             OFFSET 0

@@ -13,7 +13,9 @@ SPENT = """
            round(coalesce(e.total, 'NaN') * money.factor, money.places) AS gross
     FROM asked a
     CROSS JOIN LATERAL (
-        SELECT *, {flow expense on expense.{day}} AS rate_to_base FROM dashboard.expense AS expense
+        SELECT expense_id, reference, category, vendor, expense_date, due_date, paid_on, currency, total, tax,
+               {flow expense on expense.{day}} AS rate_to_base
+        FROM dashboard.expense AS expense
         WHERE tenant_id = a.tenant_id AND status = 'posted' AND {day} BETWEEN a.today - 60 AND a.today
         OFFSET 0
     ) e
@@ -44,10 +46,12 @@ UNPAID = """
         CROSS JOIN LATERAL (
             SELECT *, {balance either} AS rate_to_base
             FROM (
-                SELECT * FROM dashboard.expense AS unpaid
+                SELECT expense_id, reference, category, vendor, due_date, paid_on, currency, total, base_rate
+                FROM dashboard.expense AS unpaid
                 WHERE tenant_id = a.tenant_id AND status = 'posted' AND paid_on IS NULL
                 UNION ALL
-                SELECT * FROM dashboard.expense AS ordered
+                SELECT expense_id, reference, category, vendor, due_date, paid_on, currency, total, base_rate
+                FROM dashboard.expense AS ordered
                 WHERE tenant_id = a.tenant_id AND status = 'posted' AND paid_on > a.today
             ) either
             OFFSET 0

@@ -18,7 +18,9 @@ RECENT_INVOICES = """
                round(worth.total * signed.factor, money.places) AS gross
         FROM asked a
         CROSS JOIN LATERAL (
-            SELECT *, {flow invoice on invoice.issue_date} AS rate_to_base FROM dashboard.invoice AS invoice
+            SELECT invoice_id, reference, client_id, kind, issue_date, due_date, currency, total, tax,
+                   {flow invoice on invoice.issue_date} AS rate_to_base
+            FROM dashboard.invoice AS invoice
             WHERE tenant_id = a.tenant_id AND status = 'posted' AND issue_date BETWEEN a.today - 89 AND a.today
                 AND kind IN ('invoice', 'credit_note')
             OFFSET 0

@@ -8,7 +8,7 @@ PAYER = """
         SELECT i.client_id::text
         FROM dashboard.allocation AS l
         CROSS JOIN LATERAL (
-            SELECT * FROM dashboard.invoice AS target
+            SELECT client_id, kind FROM dashboard.invoice AS target
             WHERE tenant_id = l.tenant_id AND invoice_id = l.invoice_id AND status = 'posted'
             OFFSET 0
         ) i

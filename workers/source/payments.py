@@ -13,7 +13,9 @@ RECENT_PAYMENTS = """
                      money.places) AS amount
         FROM asked a
         CROSS JOIN LATERAL (
-            SELECT *, {flow payment on payment.paid_on} AS rate_to_base FROM dashboard.payment AS payment
+            SELECT tenant_id, payment_id, reference, client_id, kind, paid_on, currency, amount,
+                   {flow payment on payment.paid_on} AS rate_to_base
+            FROM dashboard.payment AS payment
             WHERE tenant_id = a.tenant_id AND status = 'succeeded' AND paid_on BETWEEN a.today - 60 AND a.today
                 AND kind IN ('payment', 'refund')
             OFFSET 0

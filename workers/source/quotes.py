@@ -16,7 +16,9 @@ DECIDED_QUOTES = """
                round(coalesce(q.total, 'NaN') * money.factor, money.places) AS amount
         FROM asked a
         CROSS JOIN LATERAL (
-            SELECT *, {flow decided on decided.issue_date} AS rate_to_base FROM (
+            SELECT quote_id, reference, client_id, status, issue_date, expiry_date, decision_day, currency, total,
+                   {flow decided on decided.issue_date} AS rate_to_base
+            FROM (
                 SELECT *, dashboard.decision_date(status, decided_on, expiry_date, issue_date) AS decision_day
                 FROM dashboard.quote AS quote
             ) decided

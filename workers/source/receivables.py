@@ -36,7 +36,9 @@ _OPEN = """
                    a.today, a.places, left_over.balance, own_money.amount, {balance i} AS rate_to_base
             FROM {asked} a
             CROSS JOIN LATERAL (
-                SELECT * FROM dashboard.invoice AS invoice
+                SELECT tenant_id, invoice_id, reference, client_id, issue_date, due_date, currency, base_rate, total, tax,
+                       balance
+                FROM dashboard.invoice AS invoice
                 WHERE tenant_id = a.tenant_id {document} AND status = 'posted' AND kind = 'invoice'
                     AND (balance IS NULL OR balance > 0)
                     AND (written_off_on IS NULL OR written_off_on > a.today)
@@ -101,15 +103,16 @@ OPEN_INVOICES = Family(
 # overdue on no day. Each piece is rounded by itself and the last one is what is left of the rounded whole.
 PIECES = """
     WITH promised AS (
-        SELECT o.*, l.amount AS promised, p.paid_on AS day, p.payment_id, l.allocation_id
+        SELECT o.tenant_id, o.today, o.invoice_id, o.balance, o.worth, o.factor, o.places, o.no_rate, l.amount AS promised,
+               p.paid_on AS day, p.payment_id, l.allocation_id
         FROM asked a
         CROSS JOIN LATERAL (
-            SELECT * FROM dashboard.payment AS payment
+            SELECT payment_id, kind, paid_on FROM dashboard.payment AS payment
             WHERE tenant_id = a.tenant_id AND status = 'succeeded' AND paid_on > a.today
             OFFSET 0
         ) p
         CROSS JOIN LATERAL (
-            SELECT * FROM dashboard.allocation AS allocation
+            SELECT allocation_id, invoice_id, amount FROM dashboard.allocation AS allocation
             WHERE tenant_id = a.tenant_id AND source_kind = 'payment' AND source_id = p.payment_id
             OFFSET 0
         ) l
