@@ -25,7 +25,7 @@ from shared.errors import InvalidData
 from tests.calculations import disagreements, served
 from tests.conftest import TEMPLATE, Services
 from tests.statements import explained, watched
-from workers.database import make_engine
+from workers.database import ENGINE_SETTINGS, make_engine
 from workers.kpi.dashboard import dashboard
 from workers.migrate import migrate
 from workers.roles import Login
@@ -378,11 +378,14 @@ def plans(hosted: Hosted, tenant_id: str) -> dict[str, dict[str, Any]]:
     executed: list[tuple[type[psycopg.Cursor[Any]], str, Any]] = []
     with watched(lambda cursor, statement, parameters: executed.append((type(cursor), statement, parameters))):
         Source(hosted.engine).load([FIGURES_TENANT[hosted.name]], now=NOON)
-    for setting in ("plan_cache_mode = force_generic_plan", "enable_sort = off", "jit = off"):
-        hosted.db.execute(f"SET LOCAL {setting}".encode())
+    for setting in ("plan_cache_mode", "enable_sort", "enable_bitmapscan", "jit"):
+        hosted.db.execute(f"SET LOCAL {setting} = {ENGINE_SETTINGS[setting]}".encode())
     of_loaded, of_asked = (f'{{"{one}"}}' for one in (FIGURES_TENANT[hosted.name], tenant_id))
     found = {}
     for kind, statement, parameters in executed:
+        if statement.startswith("SET LOCAL"):
+            hosted.db.execute(statement.encode())
+            continue
         given = (
             [of_asked if one == of_loaded else one for one in parameters] if kind is psycopg.RawCursor else parameters
         )

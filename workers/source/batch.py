@@ -23,7 +23,8 @@ from workers.source.conversion import with_conversions
 # each tenant's rows are found through an index by (tenant, date).
 #
 # What is read of a table stands in LATERAL (… OFFSET 0): the planner takes it as it is, tenant by tenant through the index.
-# Left free, it would join whole tables for a batch of fifty, and other tenants' history would cost time.
+# Left free, it would join whole tables for a batch of fifty, and other tenants' history would cost time. It names its columns
+# where * would be many: each one that nobody uses is set up all the same, and carried as null with every row.
 #
 # How many rows one tenant has the planner cannot know, and where it expects few it compares all with all. A FULL JOIN can
 # only be carried out by hashing, whatever is expected: so such sets are joined by one, and what has no partner is sorted

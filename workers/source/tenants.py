@@ -41,13 +41,13 @@ OPENING = with_conversions(
                    AND (t.tenant_id IS NULL
                         OR own.oldest_day > b.kept_through AND (m.oldest IS NULL OR m.oldest > b.kept_through))
            ) AS pending,
-           (SELECT revision FROM dashboard.alert_board a WHERE a.tenant_id = wanted.tenant_id) AS revision,
-           b.xmin::text AS past, t.tenant_id IS NOT NULL AND {behind} AS behind
+           board.revision, b.xmin::text AS past, t.tenant_id IS NOT NULL AND {behind} AS behind
     FROM ({state} OFFSET 0) state
     LEFT JOIN unnest(CAST(:tenant_ids AS text[])) AS wanted (tenant_id) ON true
     LEFT JOIN (
         SELECT * FROM dashboard.tenant AS tenant WHERE tenant_id = ANY(CAST(:tenant_ids AS text[])) OFFSET 0
     ) t ON t.tenant_id = wanted.tenant_id
+    LEFT JOIN dashboard.alert_board board ON board.tenant_id = wanted.tenant_id
     LEFT JOIN dashboard.day_book b ON b.tenant_id = t.tenant_id
     LEFT JOIN {changed} c ON true
     LEFT JOIN {money} m ON true
