@@ -76,8 +76,8 @@ class AlertKeeper:
         at = {tenant_id: one.at for tenant_id, one in judged.items()}
         with translate_database_errors(wanted), autocommit(self._engine) as connection:
             taken = _take_steps(connection, due, steps_of, at, state)
+            self._count([step for steps in taken.values() for step in steps])
             boards = tables.read_boards(connection, wanted)
-        self._count([step for steps in taken.values() for step in steps])
         self._writer.write(boards)
         return sorted(taken)
 
