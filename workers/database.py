@@ -135,15 +135,14 @@ def autocommit(engine: Engine) -> Iterator[psycopg.Connection]:
 
 
 @contextmanager
-def one_statement(engine: Engine) -> Iterator[psycopg.Connection]:
-    """A plain connection for one statement, which is a transaction of its own."""
-    with autocommit(engine) as connection:
-        if _is_pooled(connection):
-            with connection.transaction():
-                set_for_transaction(connection, ENGINE_SETTINGS)
-                yield connection
-        else:
-            yield connection
+def alone(connection: psycopg.Connection) -> Iterator[None]:
+    """Around one statement over a connection of `autocommit`: behind a pooler it takes a transaction to say what holds."""
+    if not _is_pooled(connection):
+        yield
+        return
+    with connection.transaction():
+        set_for_transaction(connection, ENGINE_SETTINGS)
+        yield
 
 
 @contextmanager
@@ -155,17 +154,6 @@ def plain_state(engine: Engine) -> Iterator[psycopg.Connection]:
             set_for_transaction(connection, ENGINE_SETTINGS)
         yield connection
         connection.commit()
-
-
-@contextmanager
-def alone(connection: psycopg.Connection) -> Iterator[None]:
-    """Around one statement over a connection of `autocommit`: behind a pooler it takes a transaction to say what holds."""
-    if connection.prepare_threshold is not None:
-        yield
-        return
-    with connection.transaction():
-        set_for_transaction(connection, ENGINE_SETTINGS)
-        yield
 
 
 @contextmanager

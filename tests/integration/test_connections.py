@@ -14,7 +14,7 @@ from sqlalchemy import Engine, exc, text
 
 from shared.store import SourceState
 from tests.rows import add_tenant
-from workers.database import autocommit, one_statement, plain_state
+from workers.database import alone, autocommit, plain_state
 from workers.facts import Close
 from workers.query import Query
 from workers.source import Source
@@ -77,7 +77,7 @@ def test_what_goes_wrong_in_a_state_leaves_nothing_open(db: Db, engine: Engine) 
 
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         rename()
-    with one_statement(engine) as connection:
+    with autocommit(engine) as connection, alone(connection):
         assert [connection.info.backend_pid] == sessions
         assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
         connection.execute(RENAME)

@@ -18,7 +18,7 @@ from shared.errors import InvalidData, SourceUnavailable
 from shared.store import SourceState
 from shared.thresholds import AlertThresholds
 from workers.capture import changes
-from workers.database import autocommit, driver_of, one_state, one_statement, plain_state, read_much
+from workers.database import alone, autocommit, driver_of, one_state, plain_state, read_much
 from workers.facts import DEFAULT_THRESHOLDS, NO_ACTIVITY, Clock, Close, RebuiltClose, ShownMonths, Tenant, TenantFacts
 from workers.periods.load import MOST_REMEMBERED, UNKNOWN_PAST, Kept, Past
 from workers.periods.mend import doubt, forget_past, mend, postpone, stale_tenants
@@ -321,7 +321,7 @@ class Source:
         `settled`: changes to forget with it, because a snapshot that has seen them is in Redis.
         """
         if closes or settled:
-            with translate_database_errors(list(closes)), one_statement(self._engine) as connection:
+            with translate_database_errors(list(closes)), autocommit(self._engine) as connection, alone(connection):
                 write_closes(connection, closes, months or {}, state, settled)
 
     def touched_documents(
