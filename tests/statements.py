@@ -15,13 +15,12 @@ Before = Callable[[psycopg.Cursor[Any], str, Any], object]
 @contextmanager
 def watched(before: Before) -> Iterator[None]:
     """Meanwhile `before` is called with the cursor, the text and the parameters of each statement that names a relation of
-    ours, or says how to plan such a one, as it is about to be carried out."""
+    ours, as it is about to be carried out."""
     execute = psycopg.Cursor.execute
 
     def watching(cursor: psycopg.Cursor[Any], query: Any, parameters: Any = None, **options: Any) -> Any:
         statement = query.decode() if isinstance(query, bytes) else str(query)
-        is_ours = "dashboard." in statement or statement.startswith("SET LOCAL enable")
-        if is_ours and cursor.connection.info.parameter_status("application_name") == "daybook":
+        if cursor.connection.info.parameter_status("application_name") == "daybook" and "dashboard." in statement:
             before(cursor, statement, parameters)
         return execute(cursor, query, parameters, **options)
 

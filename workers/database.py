@@ -21,18 +21,10 @@ CONNECTION_LIFE_S = 300
 # Planning the statements of a load takes several times as long as carrying them out for one tenant, and their plans do not
 # depend on whose rows are asked for: so each connection plans a statement once, for whatever parameters. Groups are made by
 # hashing: sorting looks as cheap to a planner that cannot know how many rows a tenant has, and costs a busy one a quarter
-# more. Nor are places of rows gathered in bitmaps first, to read pages in their order, which pays where rows are very many:
-# see read_much.
-ENGINE_SETTINGS = {
-    **SETTINGS,
-    "jit": "off",
-    "plan_cache_mode": "force_generic_plan",
-    "enable_sort": "off",
-    "enable_bitmapscan": "off",
-}
+# more.
+ENGINE_SETTINGS = {**SETTINGS, "jit": "off", "plan_cache_mode": "force_generic_plan", "enable_sort": "off"}
 
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-_READ_MUCH = "SET LOCAL enable_bitmapscan = on"
 
 
 def database_url(url: str) -> URL:
@@ -113,11 +105,6 @@ def driver_of(connection: PoolProxiedConnection) -> psycopg.Connection:
     driver = connection.driver_connection
     assert isinstance(driver, psycopg.Connection)  # noqa: S101 (for the type checker: the engine's driver)
     return driver
-
-
-def read_much(connection: psycopg.Connection) -> None:
-    """Until the transaction ends a tenant's whole history may be read: statements are planned for that."""
-    connection.execute(_READ_MUCH)
 
 
 @contextmanager

@@ -17,7 +17,6 @@ _SETTINGS = """
     SET LOCAL row_security = off;
     SET LOCAL work_mem = '64MB';
     SET LOCAL enable_sort = on;
-    SET LOCAL enable_bitmapscan = on;
     SET LOCAL plan_cache_mode = auto;
     SET LOCAL extra_float_digits = 1;
     SET LOCAL datestyle = ISO;

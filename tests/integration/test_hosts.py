@@ -378,14 +378,11 @@ def plans(hosted: Hosted, tenant_id: str) -> dict[str, dict[str, Any]]:
     executed: list[tuple[type[psycopg.Cursor[Any]], str, Any]] = []
     with watched(lambda cursor, statement, parameters: executed.append((type(cursor), statement, parameters))):
         Source(hosted.engine).load([FIGURES_TENANT[hosted.name]], now=NOON)
-    for setting in ("plan_cache_mode", "enable_sort", "enable_bitmapscan", "jit"):
+    for setting in ("plan_cache_mode", "enable_sort", "jit"):
         hosted.db.execute(f"SET LOCAL {setting} = {ENGINE_SETTINGS[setting]}".encode())
     of_loaded, of_asked = (f'{{"{one}"}}' for one in (FIGURES_TENANT[hosted.name], tenant_id))
     found = {}
     for kind, statement, parameters in executed:
-        if statement.startswith("SET LOCAL"):
-            hosted.db.execute(statement.encode())
-            continue
         given = (
             [of_asked if one == of_loaded else one for one in parameters] if kind is psycopg.RawCursor else parameters
         )

@@ -27,7 +27,7 @@ from shared.keys import Keys
 from shared.store import SnapshotReader, Stored
 from shared.thresholds import AlertThresholds
 from workers.audit.recount import differences, expected
-from workers.database import driver_of, one_state, read_much
+from workers.database import one_state
 from workers.source.failures import translate_database_errors
 from workers.unsettled.known import doubt_settled
 
@@ -137,7 +137,6 @@ class Audit:
             return Finding(tenant_id=tenant_id, verdict="skipped", reason="computation_failing")
         try:
             with translate_database_errors([tenant_id]), one_state(self.engine) as connection:
-                read_much(driver_of(connection.connection))
                 found = self._compare(connection, tenant_id, stored)
         except SourceUnavailable:
             raise

@@ -9,7 +9,6 @@ from datetime import date
 from sqlalchemy import Connection, text
 
 from shared.currency import exponent
-from workers.database import driver_of, read_much
 from workers.source.batch import expanded
 from workers.source.columns import Missing, with_nulls
 from workers.source.expenses import EXPENSES, PAID_EXPENSES
@@ -108,7 +107,6 @@ def keep(connection: Connection, stretches: Sequence[Stretch], missing: Missing,
         "firsts": [one.first for one in stretches],
         "lasts": [one.last for one in stretches],
     }
-    read_much(driver_of(connection.connection))
     connection.execute(_CLEAR, given)
     given |= {
         "bases": [one.base_currency for one in stretches],

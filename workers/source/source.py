@@ -18,7 +18,7 @@ from shared.errors import InvalidData, SourceUnavailable
 from shared.store import SourceState
 from shared.thresholds import AlertThresholds
 from workers.capture import changes
-from workers.database import alone, autocommit, driver_of, one_state, plain_state, read_much
+from workers.database import alone, autocommit, driver_of, one_state, plain_state
 from workers.facts import DEFAULT_THRESHOLDS, NO_ACTIVITY, Clock, Close, RebuiltClose, ShownMonths, Tenant, TenantFacts
 from workers.periods.load import MOST_REMEMBERED, UNKNOWN_PAST, Kept, Past
 from workers.periods.mend import doubt, forget_past, mend, postpone, stale_tenants
@@ -203,9 +203,7 @@ class Source:
         load."""
         missing = self._known_missing()
         with translate_database_errors([tenant_id]), one_state(self._engine) as connection:
-            driver = driver_of(connection.connection)
-            opening = read_opening(driver, [tenant_id], missing, now)
-            read_much(driver)
+            opening = read_opening(driver_of(connection.connection), [tenant_id], missing, now)
             yield connection, opening, missing
 
     def mend(self, tenant_ids: Sequence[str], *, now: datetime | None = None) -> None:
@@ -405,8 +403,6 @@ def _answers(batch: Batch, enough_allocations: int) -> tuple[Answers, dict[str, 
         (UNSETTLED_BALANCES, followed.of(lambda tenant_id: tenant_id in unsettled.known)),
         (FOLLOWED_BALANCES, followed.of(lambda tenant_id: tenant_id not in unsettled.known)),
     ):
-        if part.tenants and query is FOLLOWED_BALANCES:
-            read_much(part.connection)
         for tenant_id, balances in part.answers(query).items() if part.tenants else ():
             answers[tenant_id] |= balances
     return answers, books, unsettled

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine, text
 
-from workers.database import driver_of, read_much
+from workers.database import driver_of
 from workers.source.balances import UNSETTLED, WHOLE
 from workers.source.batch import expanded
 from workers.source.columns import Missing, with_nulls
@@ -117,5 +117,4 @@ def keep_unsettled(
             return
         driver = driver_of(connection.connection)
         known = known_of(driver, {tenant_id: day + timedelta(days=1)}, enough).known
-        read_much(driver)
         connection.execute(text(with_nulls(_OF_KNOWN if known else _OF_ALL, missing)), asked)
