@@ -22,6 +22,7 @@ from bench.growth import TENANT, add_old_invoices
 from bench.machine import load_note, product
 from shared.logs import configure_logging
 from tests.servers import eventually
+from workers.database import autocommit
 
 TWIN = "volume-twin"
 COPIED = ("tenant", "client", "invoice", "payment", "allocation", "expense", "quote", "daily_close")
@@ -65,10 +66,9 @@ def copy(engine: Engine) -> None:
 
 def tell(engine: Engine, statement: str) -> None:
     """Have the host tell less, and let a while pass."""
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("SET statement_timeout = 0"))
-        for one in (statement, "VACUUM ANALYZE", _LATER):
-            connection.execute(text(one))
+    with autocommit(engine) as connection:
+        for one in ("SET statement_timeout = 0", statement, "VACUUM ANALYZE", _LATER):
+            connection.execute(one.encode())
 
 
 def processor_ms(engine: Engine) -> float:

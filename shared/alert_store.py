@@ -20,20 +20,9 @@ from shared.errors import StoreUnavailable
 from shared.keys import Keys
 from shared.scripts import run_for_each
 from shared.store import OLDER, SourceState
+from shared.versions import BoardVersion
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class BoardVersion:
-    """Comparable within one lineage: the higher revision is the later board."""
-
-    lineage: str
-    revision: int
-
-    def replaces(self, other: BoardVersion | None) -> bool:
-        """Whether a client that holds `other` should get this one."""
-        return other is None or self.lineage != other.lineage or self.revision > other.revision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +79,7 @@ class AlertReader:
 
     def versions(self, tenant_ids: Sequence[str]) -> list[BoardVersion | None]:
         """Only the versions, for a reader that wants to know whether it missed a notice."""
-        return [_version(row) for row in self._fields(tenant_ids, "lineage", "revision")]
+        return [BoardVersion.stored(*row) for row in self._fields(tenant_ids, "lineage", "revision")]
 
     def _fields(self, tenant_ids: Sequence[str], *names: str) -> list[list[bytes]]:
         try:
@@ -114,7 +103,7 @@ class AlertWriter:
         """Store and publish each board unless Redis holds one from a later database state."""
         calls = [
             (
-                self._keys.alerts(made.tenant_id),
+                (self._keys.alerts(made.tenant_id),),
                 [
                     made.source.lineage,
                     made.source.state,
@@ -142,15 +131,10 @@ class AlertWriter:
 
 
 def _stored(tenant_id: str, row: Sequence[bytes]) -> StoredBoard | None:
-    version = _version(row)
+    version = BoardVersion.stored(row[0], row[1])
     try:
         return StoredBoard(version=version, board=decode_board(row[2])) if version else None
     except msgspec.DecodeError:
         # Workers of another release wrote it. One tenant's board must not keep those of others from being read.
         log.warning("board_unreadable", tenant_id=tenant_id)
         return None
-
-
-def _version(row: Sequence[bytes | None]) -> BoardVersion | None:
-    lineage, revision = row[0], row[1]
-    return BoardVersion(lineage.decode(), int(revision)) if lineage and revision else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
@@ -19,6 +21,19 @@ VISIBILITY_TIMEOUT_S = 60
 # kombu makes its connections from these two.
 Channel.connection_class = following(redis.Connection)
 Channel.connection_class_ssl = following(redis.SSLConnection)
+
+
+@contextmanager
+def _kept_client(channel: Any, client: redis.Redis | None = None) -> Iterator[redis.Redis]:
+    """The client given, else the channel's own: kombu makes a new one for each command, which costs as much as sending it."""
+    if client is None:
+        client = vars(channel).get("kept_client")
+        if client is None or client.connection_pool is not channel.pool:
+            client = channel.kept_client = channel._create_client()
+    yield client
+
+
+Channel.conn_or_acquire = _kept_client  # type: ignore[method-assign, assignment]
 
 
 def celery_url(settings: Settings) -> str:

@@ -403,7 +403,6 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 _CLOCKLESS = instant(datetime.fromtimestamp(0, UTC))
 # In no text can these names stand like this: a quotation mark in it is escaped.
 _MOMENTS = re.compile(rb'"as_of":"[^"]*","computed_at":"[^"]*"')
-_CLOCKLESS_MOMENTS = b'"as_of":"%b","computed_at":"%b"' % (_CLOCKLESS.encode(), _CLOCKLESS.encode())
 
 
 def encode(body: Snapshot | Overview) -> bytes:
@@ -414,6 +413,12 @@ def encode(body: Snapshot | Overview) -> bytes:
 def serve(body: bytes, *, version: str, stale: bool) -> bytes:
     """The stored bytes with what only serving knows put in front; nothing is decoded or encoded again."""
     return b'{"version":"%s","stale":%s,%s' % (version.encode(), b"true" if stale else b"false", body[1:])
+
+
+def overview_at(overview: bytes, *, as_of: Instant, computed_at: Instant) -> bytes:
+    """An encoded overview as of another moment."""
+    moments = b'"as_of":"%b","computed_at":"%b"' % (as_of.encode(), computed_at.encode())
+    return _MOMENTS.sub(moments, overview, count=1)
 
 
 def content_digest(snapshot: Snapshot, overview: bytes) -> str:
@@ -436,5 +441,5 @@ def content_digest(snapshot: Snapshot, overview: bytes) -> str:
         alerts=alerts,
     )
     digest = hashlib.blake2b(encode(content), digest_size=16)
-    digest.update(_MOMENTS.sub(_CLOCKLESS_MOMENTS, overview, count=1))
+    digest.update(overview_at(overview, as_of=_CLOCKLESS, computed_at=_CLOCKLESS))
     return digest.hexdigest()

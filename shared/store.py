@@ -22,7 +22,7 @@ from redis.commands.core import Script
 from shared.errors import StoreUnavailable
 from shared.keys import Keys
 from shared.scripts import run_for_each
-from shared.versions import Version
+from shared.versions import BoardVersion, Version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +70,12 @@ Verdict = Literal["changed", "unchanged", "refused"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What became of a candidate: a new version, a refresh in place, or refused as computed from an older state."""
+    """What became of a candidate: a new version, a refresh in place, or refused as computed from an older state. board: which
+    board Redis held of the tenant then."""
 
     verdict: Verdict
     version: Version | None
+    board: BoardVersion | None
 
 
 # Refused when the stored one was computed from a later state of the same database: a higher count of completed
@@ -97,8 +99,9 @@ _WRITE = (
     + """
 local lineage, state, as_of, digest, snapshot, overview, tenant, channel = unpack(ARGV)
 local cur = redis.call('HMGET', KEYS[1], 'epoch', 'revision', 'digest', 'lineage', 'state', 'as_of', 'failing')
+local board = redis.call('HMGET', KEYS[2], 'lineage', 'revision')
 if older(lineage, state, as_of, cur[4], cur[5], cur[6]) then
-  return {'refused', cur[1] or '', cur[2] or '0'}
+  return {'refused', cur[1] or '', cur[2] or '0', unpack(board)}
 end
 local epoch, revision = cur[1], cur[2]
 local changed = cur[3] ~= digest
@@ -116,7 +119,7 @@ if changed or cur[7] then
   local at = tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000)
   redis.call('PUBLISH', channel, cjson.encode({tenant = tenant, version = epoch .. '-' .. revision, at = at}))
 end
-return {changed and 'changed' or 'unchanged', epoch, revision}
+return {changed and 'changed' or 'unchanged', epoch, revision, unpack(board)}
 """
 )
 
@@ -231,7 +234,7 @@ class SnapshotWriter:
             self._write,
             (
                 (
-                    self._keys.snapshot(c.tenant_id),
+                    (self._keys.snapshot(c.tenant_id), self._keys.alerts(c.tenant_id)),
                     [
                         c.source.lineage,
                         c.source.state,
@@ -246,7 +249,12 @@ class SnapshotWriter:
                 for c in candidates
             ),
         )
-        return [Written(verdict=row[0].decode(), version=_version(row[1], row[2])) for row in rows]
+        return [
+            Written(
+                verdict=row[0].decode(), version=_version(row[1], row[2]), board=BoardVersion.stored(row[3], row[4])
+            )
+            for row in rows
+        ]
 
     def remove(self, tenant_ids: Iterable[str], source: SourceState) -> None:
         """Forget tenants that the database does not know, unless Redis holds them from a later database state."""
@@ -254,7 +262,7 @@ class SnapshotWriter:
         self._run(
             self._remove,
             (
-                (self._keys.snapshot(tenant_id), [*state, tenant_id, self._keys.notices, TOMBSTONE_TTL_S])
+                ((self._keys.snapshot(tenant_id),), [*state, tenant_id, self._keys.notices, TOMBSTONE_TTL_S])
                 for tenant_id in tenant_ids
             ),
         )
@@ -268,21 +276,21 @@ class SnapshotWriter:
         args: list[Any] = [reason, tenant_id, self._keys.notices]
         if source is not None:
             args += [source.lineage, source.state, source.as_of_ms]
-        since_ms = self._run(self._fail, [(self._keys.snapshot(tenant_id), args)])[0]
+        since_ms = self._run(self._fail, [((self._keys.snapshot(tenant_id),), args)])[0]
         return int(since_ms) if since_ms else None
 
     def overtaken(self, tenant_ids: Sequence[str], source: SourceState) -> list[str]:
         """Those of the tenants whose snapshot was computed from a later state of the same database than `source`."""
         args: list[Any] = [source.lineage, source.state, source.as_of_ms]
-        answers = self._run(self._ask_older, ((self._keys.snapshot(tenant_id), args) for tenant_id in tenant_ids))
+        answers = self._run(self._ask_older, (((self._keys.snapshot(tenant_id),), args) for tenant_id in tenant_ids))
         return [tenant_id for tenant_id, older in zip(tenant_ids, answers, strict=True) if older]
 
     def end_epoch(self, tenant_id: str, seen: Version) -> bool:
         """End the epoch of `seen` if Redis holds less of it than was seen; true when it did."""
         args: list[Any] = [seen.epoch, seen.revision]
-        return bool(self._run(self._end_epoch, [(self._keys.snapshot(tenant_id), args)])[0])
+        return bool(self._run(self._end_epoch, [((self._keys.snapshot(tenant_id),), args)])[0])
 
-    def _run(self, script: Script, calls: Iterable[tuple[str, Sequence[Any]]]) -> list[Any]:
+    def _run(self, script: Script, calls: Iterable[tuple[tuple[str, ...], Sequence[Any]]]) -> list[Any]:
         try:
             return run_for_each(self._client, script, calls)
         except redis.RedisError as error:

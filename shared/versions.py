@@ -1,4 +1,5 @@
-"""A snapshot's version, `epoch-revision`: the epoch changes when Redis lost data, the revision rises by one per change."""
+"""A snapshot's version, `epoch-revision`: the epoch changes when Redis lost data, the revision rises by one per change; and a
+board's."""
 
 from __future__ import annotations
 
@@ -27,3 +28,20 @@ class Version:
     def replaces(self, other: Version | None) -> bool:
         """Whether a client that holds `other` should be given this one: a new epoch, or a higher revision of its own."""
         return other is None or self.epoch != other.epoch or self.revision > other.revision
+
+
+@dataclass(frozen=True, slots=True)
+class BoardVersion:
+    """Comparable within one lineage: the higher revision is the later board."""
+
+    lineage: str
+    revision: int
+
+    @classmethod
+    def stored(cls, lineage: bytes | None, revision: bytes | None) -> BoardVersion | None:
+        """The version in these fields of a board in Redis, None when there is no board."""
+        return cls(lineage.decode(), int(revision)) if lineage and revision else None
+
+    def replaces(self, other: BoardVersion | None) -> bool:
+        """Whether a client that holds `other` should get this one."""
+        return other is None or self.lineage != other.lineage or self.revision > other.revision

@@ -26,6 +26,7 @@ from shared.keys import Keys
 from tests.days import wait_out_midnight
 from tests.scheduling import Scheduling, place
 from tests.servers import WebServer
+from tests.statements import watched
 from workers.database import make_engine
 from workers.migrate import migrate
 
@@ -144,6 +145,14 @@ def db(database_url: str) -> Iterator[psycopg.Connection]:
     """A plain connection, each statement committed at once: the host product's hand in the database."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture
+def statements() -> Iterator[list[str]]:
+    """Every statement about our relations that an engine carries out from now on."""
+    seen: list[str] = []
+    with watched(lambda _, statement, __: seen.append(statement)):
+        yield seen
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ from workers.broker_loss import SafelySettled, gives_lost_connections_up
 from workers.capture.throttle import Throttle
 from workers.database import make_engine
 from workers.presence import announces_itself
+from workers.remembered import Memory
 from workers.shutdown import ends_in_time
 from workers.source import Source
 
@@ -107,6 +108,7 @@ class Resources:
     throttle: Throttle
     looked: Looked
     alerts: AlertKeeper
+    memory: Memory
 
 
 @cache
@@ -125,4 +127,5 @@ def resources() -> Resources:
         throttle=Throttle(client, keys),
         looked=Looked(client, keys),
         alerts=AlertKeeper(engine, client, keys),
+        memory=Memory(),
     )

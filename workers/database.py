@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from workers.session import SETTINGS, connect, options, set_for_transaction, through_pooler
 
@@ -23,7 +24,7 @@ CONNECTION_LIFE_S = 300
 # more.
 ENGINE_SETTINGS = {**SETTINGS, "jit": "off", "plan_cache_mode": "force_generic_plan", "enable_sort": "off"}
 
-_POOLED = "through a pooler"
+_BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 def database_url(url: str) -> URL:
@@ -57,9 +58,11 @@ def make_engine(url: str, *, pool_size: int = 2) -> Engine:
             "tcp_user_timeout": 15_000,
         },
     )
+    ping = engine.dialect.do_ping
+    engine.dialect.do_ping = lambda dbapi_connection: _is_quiet(dbapi_connection) or ping(dbapi_connection)  # type: ignore[method-assign]
     event.listen(engine, "do_connect", _connect)
     event.listen(engine, "connect", _look_for_pooler)
-    event.listen(engine, "begin", _set_behind_pooler)
+    event.listen(engine, "begin", _begin)
     return engine
 
 
@@ -67,28 +70,77 @@ def _connect(_: object, __: object, arguments: Sequence[str], parameters: Mappin
     return connect(*arguments, **parameters)
 
 
-def _look_for_pooler(connection: psycopg.Connection, record: ConnectionPoolEntry) -> None:
+def _look_for_pooler(connection: psycopg.Connection, _: ConnectionPoolEntry) -> None:
     """Let psycopg prepare statements, unless a pooler lends us another server's connection each time."""
-    pooled = through_pooler(connection)
-    connection.commit()
-    record.info[_POOLED] = pooled
-    if not pooled:
+    if not through_pooler(connection):
         connection.prepare_threshold = 1
+    connection.commit()
 
 
-def _set_behind_pooler(connection: Connection) -> None:
-    driver = connection.connection.driver_connection
-    if connection.info.get(_POOLED) and isinstance(driver, psycopg.Connection) and not driver.autocommit:
+def _is_pooled(connection: psycopg.Connection) -> bool:
+    return connection.prepare_threshold is None
+
+
+def _is_quiet(connection: Any) -> bool:
+    """Whether nothing has come over the connection while it rested, as it does when the other end goes: then there is no need
+    to ask. What a pooler still has behind it this does not tell."""
+    if connection.closed or _is_pooled(connection):
+        return False
+    arrived = select.poll()
+    arrived.register(connection, select.POLLIN)
+    return not arrived.poll(0)
+
+
+def _begin(connection: Connection) -> None:
+    """Let what follows be a transaction: `autocommit` leaves connections as they are, for it is nearly always the next."""
+    driver = driver_of(connection.connection)
+    if driver.autocommit:
+        driver.autocommit = False
+    if _is_pooled(driver):
         set_for_transaction(driver, ENGINE_SETTINGS)
+
+
+def driver_of(connection: PoolProxiedConnection) -> psycopg.Connection:
+    """psycopg's connection behind one of SQLAlchemy's."""
+    driver = connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)  # noqa: S101 (for the type checker: the engine's driver)
+    return driver
 
 
 @contextmanager
 def autocommit(engine: Engine) -> Iterator[psycopg.Connection]:
     """A plain connection of the engine's, on which each statement is committed at once."""
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, psycopg.Connection)  # noqa: S101 (for the type checker: the engine's driver)
-        yield driver
+    with closing(engine.raw_connection()) as pooled:
+        driver = driver_of(pooled)
+        if not driver.autocommit:
+            driver.autocommit = True
+        try:
+            yield driver
+        finally:
+            if driver.closed:
+                pooled.invalidate()
+
+
+@contextmanager
+def alone(connection: psycopg.Connection) -> Iterator[None]:
+    """Around one statement over a connection of `autocommit`: behind a pooler it takes a transaction to say what holds."""
+    if not _is_pooled(connection):
+        yield
+        return
+    with connection.transaction():
+        set_for_transaction(connection, ENGINE_SETTINGS)
+        yield
+
+
+@contextmanager
+def plain_state(engine: Engine) -> Iterator[psycopg.Connection]:
+    """The same as `one_state`, on a plain connection."""
+    with autocommit(engine) as connection:
+        connection.execute(_BEGIN_READING)
+        if _is_pooled(connection):
+            set_for_transaction(connection, ENGINE_SETTINGS)
+        yield connection
+        connection.commit()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import redis
 import structlog
+from redis.client import Pipeline
 
 from shared.keys import Keys
 from shared.outcomes import Outcome
@@ -27,16 +28,20 @@ def guarded(
     *,
     batch_size: int,
     client: redis.Redis,
+    pipe: Pipeline,
     keys: Keys,
     compute: Callable[[Sequence[str]], Iterable[Outcome]],
     report_failure: Callable[[str, str], Outcome],
 ) -> list[Outcome]:
-    """compute() over all tenants that are not in quarantine: in batches at first, one by one after a lost worker."""
-    with client.pipeline(transaction=False) as pipe:
-        pipe.incr(keys.attempts(task_id))
-        pipe.expire(keys.attempts(task_id), QUARANTINE_S)
-        pipe.mget([keys.attempts(task_id), *(keys.poison(tenant_id) for tenant_id in tenant_ids)])
-        _, _, (attempts, *counts) = pipe.execute()
+    """compute() over all tenants that are not in quarantine: in batches at first, one by one after a lost worker.
+
+    What `pipe` carries is executed before anything is computed, and what it carries thereafter is to be executed by the
+    caller, whatever else he adds: then the task has ended without loss.
+    """
+    pipe.incr(keys.attempts(task_id))
+    pipe.expire(keys.attempts(task_id), QUARANTINE_S)
+    pipe.mget([keys.attempts(task_id), *(keys.poison(tenant_id) for tenant_id in tenant_ids)])
+    attempts, *counts = pipe.execute()[-1]
     lost_before = int(attempts) > 1
     poisonous = {t for t, count in zip(tenant_ids, counts, strict=True) if count and int(count) >= TRIES}
     outcomes = [
@@ -51,8 +56,10 @@ def guarded(
         else:
             for start in range(0, len(healthy), batch_size):
                 outcomes.extend(compute(healthy[start : start + batch_size]))
-    finally:
+    except BaseException:
         client.delete(keys.attempts(task_id))
+        raise
+    pipe.delete(keys.attempts(task_id))
     return outcomes
 
 

@@ -16,13 +16,13 @@ import structlog
 
 from shared.errors import DaybookError, SourceUnavailable, StoreUnavailable
 from shared.outcomes import Outcome
-from shared.snapshot import content_digest, encode
-from shared.store import Candidate, SnapshotWriter, SourceState
+from shared.store import SnapshotWriter, SourceState
+from shared.versions import BoardVersion
 from workers.alerts import AlertKeeper
-from workers.alerts.lifecycle import Judgement
 from workers.facts import Close, ShownMonths, TenantFacts
-from workers.kpi.dashboard import Dashboard, dashboard
-from workers.source import Explanation, Loaded
+from workers.kpi.dashboard import dashboard
+from workers.remembered import Computed, Memory
+from workers.source import Explanation, Fingerprint, Loaded, Remembered
 
 log = structlog.get_logger()
 
@@ -32,7 +32,9 @@ class Database(Protocol):
 
     def pending(self, tenant_ids: Sequence[str]) -> dict[str, list[int]]: ...
     def mend(self, tenant_ids: Sequence[str]) -> None: ...
-    def load(self, tenant_ids: Sequence[str], *, unless_behind: bool = False) -> Loaded: ...
+    def load(
+        self, tenant_ids: Sequence[str], *, unless_behind: bool = False, remembered: Remembered | None = None
+    ) -> Loaded: ...
     def touched_documents(
         self, facts: TenantFacts, spans: Mapping[str, tuple[date, date]]
     ) -> dict[tuple[str, str], tuple[str, ...]]: ...
@@ -57,6 +59,7 @@ class _Outside:
     source: Database
     writer: SnapshotWriter
     alerts: AlertKeeper
+    memory: Memory
     now: Callable[[], datetime]
     lap: Callable[[str], None]
 
@@ -67,17 +70,19 @@ def recalculate(
     source: Database,
     writer: SnapshotWriter,
     alerts: AlertKeeper,
+    memory: Memory,
     now: Callable[[], datetime],
     lap: Callable[[str], None] = lambda _: None,
 ) -> list[Outcome]:
-    """Recompute each tenant once; outcomes in the order of the (distinct) ids. `lap` is told each stage that has ended.
+    """Recompute each tenant once; outcomes in the order of the (distinct) ids. `memory` is what this process
+    remembers from one call to the next; `lap` is told each stage that has ended.
 
     Raises SourceUnavailable or StoreUnavailable when PostgreSQL or Redis is away: then nothing was settled, and the
     same call made again later does the work.
     """
     wanted = list(dict.fromkeys(tenant_ids))
     lap("start")
-    outcomes = _halving(wanted, _Outside(source=source, writer=writer, alerts=alerts, now=now, lap=lap))
+    outcomes = _halving(wanted, _Outside(source=source, writer=writer, alerts=alerts, memory=memory, now=now, lap=lap))
     return [outcomes[tenant_id] for tenant_id in wanted]
 
 
@@ -118,11 +123,12 @@ def _halving(tenant_ids: Sequence[str], outside: _Outside) -> dict[str, Outcome]
 def _loaded(tenant_ids: Sequence[str], outside: _Outside) -> Loaded:
     """The facts, with totals of past days that are up to date: those are mended before facts are read, or everybody's would
     be read twice for one tenant's sake. On cash basis nearly every change touches them."""
-    loaded = outside.source.load(tenant_ids, unless_behind=True)
+    remembered = outside.memory.fingerprint
+    loaded = outside.source.load(tenant_ids, unless_behind=True, remembered=remembered)
     if not loaded.past_behind:
         return loaded
     outside.source.mend(tenant_ids)
-    return outside.source.load(tenant_ids)
+    return outside.source.load(tenant_ids, remembered=remembered)
 
 
 def _once_more(tenant_id: str, outside: _Outside) -> dict[str, Outcome]:
@@ -142,12 +148,13 @@ def _once_more(tenant_id: str, outside: _Outside) -> dict[str, Outcome]:
 def _publish(loaded: Loaded, outside: _Outside) -> dict[str, Outcome]:
     outside.lap("read")
     outcomes = {tenant_id: Outcome(tenant_id=tenant_id, status="unknown") for tenant_id in loaded.unknown}
-    computed: dict[str, Dashboard] = {}
-    candidates: list[Candidate] = []
+    computed = {
+        tenant_id: outside.memory.again(tenant_id, clock, computed_at=outside.now())
+        for tenant_id, clock in loaded.unchanged.items()
+    }
     for tenant_id, facts in loaded.facts.items():
         try:
-            computed[tenant_id] = _computed(facts, outside)
-            candidates.append(_candidate(computed[tenant_id], loaded.state))
+            computed[tenant_id] = _computed(facts, loaded.fingerprints.get(tenant_id), outside)
         except (SourceUnavailable, StoreUnavailable):
             raise
         except Exception as error:  # noqa: BLE001 (the same)
@@ -157,11 +164,12 @@ def _publish(loaded: Loaded, outside: _Outside) -> dict[str, Outcome]:
         outside.writer.remove(sorted(loaded.unknown), loaded.state)
         outside.alerts.remove(sorted(loaded.unknown))
         outside.source.forget_past(sorted(loaded.unknown), loaded.pending)
-    accepted: list[str] = []
+    candidates = [one.candidate(loaded.state) for one in computed.values()]
+    accepted: dict[str, BoardVersion | None] = {}
     for candidate, written in zip(candidates, outside.writer.write(candidates), strict=True):
         tenant_id = candidate.tenant_id
         if written.verdict != "refused":
-            accepted.append(tenant_id)
+            accepted[tenant_id] = written.board
         outcomes[tenant_id] = Outcome(
             tenant_id=tenant_id,
             status=written.verdict,
@@ -178,40 +186,31 @@ def _publish(loaded: Loaded, outside: _Outside) -> dict[str, Outcome]:
     return outcomes
 
 
-def _computed(facts: TenantFacts, outside: _Outside) -> Dashboard:
+def _computed(facts: TenantFacts, fingerprint: Fingerprint | None, outside: _Outside) -> Computed:
     """The tenant's dashboard. Where a closed month has changed, which is seen only then, with the documents that did it."""
-    found = dashboard(facts, computed_at=outside.now())
-    if not found.restated:
-        return found
-    touched = outside.source.touched_documents(facts, {one.month: one.days for one in found.restated})
-    return dashboard(replace(facts, touched=touched), computed_at=outside.now())
+    made = dashboard(facts, computed_at=outside.now())
+    if made.restated:
+        touched = outside.source.touched_documents(facts, {one.month: one.days for one in made.restated})
+        made = dashboard(replace(facts, touched=touched), computed_at=outside.now())
+    computed = Computed.of(facts, made)
+    outside.memory.remember(fingerprint, facts, made, computed)
+    return computed
 
 
 def _judge_alerts(
-    tenant_ids: Sequence[str], computed: Mapping[str, Dashboard], loaded: Loaded, outside: _Outside
+    shown: Mapping[str, BoardVersion | None], computed: Mapping[str, Computed], loaded: Loaded, outside: _Outside
 ) -> None:
-    clocks = {tenant_id: loaded.facts[tenant_id].clock for tenant_id in tenant_ids}
     changed = outside.alerts.judge(
-        {t: Judgement(today=clocks[t].today, at=clocks[t].as_of, held=computed[t].held) for t in tenant_ids},
-        known={tenant_id: loaded.facts[tenant_id].alerts for tenant_id in tenant_ids},
+        {tenant_id: computed[tenant_id].judgement() for tenant_id in shown},
+        known={tenant_id: computed[tenant_id].known for tenant_id in shown},
         revisions=loaded.board_revisions,
+        shown=shown,
         state=loaded.state,
     )
     # A later computation that found nothing to change left no trace in the alerts, so ours may just have undone what it
     # relied on. It left one in Redis, though: then the tenant is judged once more.
     if overtaken := outside.writer.overtaken(changed, loaded.state):
         outside.source.make_due(overtaken)
-
-
-def _candidate(made: Dashboard, state: SourceState) -> Candidate:
-    overview = encode(made.overview)
-    return Candidate(
-        tenant_id=made.snapshot.user_id,
-        source=state,
-        digest=content_digest(made.snapshot, overview),
-        snapshot=encode(made.snapshot),
-        overview=overview,
-    )
 
 
 def _failed(tenant_id: str, error: Exception, outside: _Outside, state: SourceState | None = None) -> Outcome:

@@ -43,39 +43,43 @@ def _retry_in_s(attempt: int) -> float:
 
 
 @app.task(name="dashboard.recalculate", bind=True, max_retries=RETRIES)
-def recalculate(self: Task, tenant_ids: list[str]) -> dict[str, Any]:
-    """Recompute these tenants now; the result is a shared.outcomes.Recalculation."""
+def recalculate(self: Task, tenant_ids: list[str]) -> dict[str, Any] | None:
+    """Recompute these tenants now; the result is a shared.outcomes.Recalculation, or nothing where nobody wants it."""
     if not isinstance(tenant_ids, list) or not all(isinstance(tenant_id, str) for tenant_id in tenant_ids):
         raise TypeError("dashboard.recalculate takes one list of tenant ids: --args='[[\"USER_ID\"]]'")
     started, trace = time.monotonic(), Trace(self.request)
     held = resources()
     try:
-        with held.throttle.computing(tenant_ids):
-            outcomes = quarantine.guarded(
-                self.request.id,
-                tenant_ids,
-                batch_size=BATCH_SIZE,
-                client=held.redis,
-                keys=held.keys,
-                compute=lambda ids: recalculate_tenants(
-                    ids,
-                    source=held.source,
-                    writer=held.writer,
-                    alerts=held.alerts,
-                    now=lambda: datetime.now(UTC),
-                    lap=trace.lap,
-                ),
-                report_failure=lambda tenant_id, reason: report_failure(
-                    tenant_id, reason, writer=held.writer, alerts=held.alerts
-                ),
-            )
-        held.throttle.done(tenant_ids)
-        held.throttle.left_out([outcome.tenant_id for outcome in outcomes if outcome.reason == quarantine.POISON])
+        with held.redis.pipeline(transaction=False) as pipe:
+            with held.throttle.computing(tenant_ids, pipe):
+                outcomes = quarantine.guarded(
+                    self.request.id,
+                    tenant_ids,
+                    batch_size=BATCH_SIZE,
+                    client=held.redis,
+                    pipe=pipe,
+                    keys=held.keys,
+                    compute=lambda ids: recalculate_tenants(
+                        ids,
+                        source=held.source,
+                        writer=held.writer,
+                        alerts=held.alerts,
+                        memory=held.memory,
+                        now=lambda: datetime.now(UTC),
+                        lap=trace.lap,
+                    ),
+                    report_failure=lambda tenant_id, reason: report_failure(
+                        tenant_id, reason, writer=held.writer, alerts=held.alerts
+                    ),
+                )
+            held.throttle.done(tenant_ids, pipe)
+            held.throttle.left_out([one.tenant_id for one in outcomes if one.reason == quarantine.POISON], pipe)
+            result = Recalculation(outcomes=tuple(outcomes), duration_seconds=round(time.monotonic() - started, 4))
+            worker_stats.recalculated(result, _queue(self), pipe, held.keys, trace)
     except (SourceUnavailable, StoreUnavailable, redis.RedisError) as error:
         _let_go(held, tenant_ids)
         worker_stats.put_off(error, held.redis, held.keys)
         raise self.retry(exc=DaybookError(str(error)), countdown=_retry_in_s(self.request.retries)) from error
-    result = Recalculation(outcomes=tuple(outcomes), duration_seconds=round(time.monotonic() - started, 4))
     log.info(
         "recalculated",
         verdicts=dict(Counter(outcome.status for outcome in outcomes)),
@@ -83,7 +87,8 @@ def recalculate(self: Task, tenant_ids: list[str]) -> dict[str, Any]:
         ms=round(result.duration_seconds * 1000, 1),
         queued_ms=trace.queued_ms,
     )
-    worker_stats.recalculated(result, _queue(self), held.redis, held.keys, trace)
+    if self.request.ignore_result:
+        return None  # Celery would write it out as text and hand it from process to process all the same
     reply: dict[str, Any] = msgspec.to_builtins(result)
     return reply
 

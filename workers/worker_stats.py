@@ -8,6 +8,7 @@ from collections import Counter
 import msgspec
 import redis
 import structlog
+from redis.client import Pipeline
 
 from shared.counters import COMPUTED, RETRIED, SECONDS, TASKS, TENANTS, Tally
 from shared.errors import SourceUnavailable
@@ -19,10 +20,9 @@ from workers.stages import Trace
 log = structlog.get_logger()
 
 
-def recalculated(
-    result: Recalculation, queue: str, client: redis.Redis, keys: Keys, trace: Trace | None = None
-) -> None:
-    """Count one finished task with its stages, and keep which tenants fail and what each took."""
+def recalculated(result: Recalculation, queue: str, pipe: Pipeline, keys: Keys, trace: Trace | None = None) -> None:
+    """Count one finished task with its stages, and keep which tenants fail and what each took; with what `pipe`
+    carries, whose errors are raised."""
     tally = Tally()
     if trace is not None:
         trace.count(tally)
@@ -34,20 +34,21 @@ def recalculated(
     failed = [outcome.tenant_id for outcome in result.outcomes if outcome.status == "failed"]
     well = [outcome.tenant_id for outcome in result.outcomes if outcome.status != "failed"]
     gone = [outcome.tenant_id for outcome in result.outcomes if outcome.status == "unknown"]
-    try:
-        with client.pipeline(transaction=False) as pipe:
-            tally.queue(pipe, keys)
-            if failed:
-                pipe.sadd(keys.failing, *failed)
-            if well:
-                pipe.srem(keys.failing, *well)
-                share_ms = 1000 * result.duration_seconds / len(result.outcomes)
-                pipe.zadd(keys.cost, dict.fromkeys(well, share_ms))
-            if gone:
-                pipe.zrem(keys.cost, *gone)
-            pipe.execute()
-    except redis.RedisError as error:
-        log.warning("not_counted", error=type(error).__name__)
+    carried = len(pipe)
+    tally.queue(pipe, keys)
+    if failed:
+        pipe.sadd(keys.failing, *failed)
+    if well:
+        pipe.srem(keys.failing, *well)
+        share_ms = 1000 * result.duration_seconds / len(result.outcomes)
+        pipe.zadd(keys.cost, dict.fromkeys(well, share_ms))
+    if gone:
+        pipe.zrem(keys.cost, *gone)
+    for place, answer in enumerate(pipe.execute(raise_on_error=False)):
+        if isinstance(answer, redis.RedisError):
+            if place < carried:
+                raise answer
+            log.warning("not_counted", error=type(answer).__name__)
 
 
 def put_off(error: Exception, client: redis.Redis, keys: Keys) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -32,6 +32,7 @@ from workers.alerts import AlertKeeper
 from workers.alerts.commands import Command
 from workers.alerts.lifecycle import Judgement
 from workers.recalculate import recalculate
+from workers.remembered import Memory
 from workers.source import Loaded, Source
 
 Db = psycopg.Connection[Any]
@@ -47,8 +48,8 @@ class SourceAt(Source):
 
     now = NOON
 
-    def load(self, tenant_ids: Any, *, now: datetime | None = None, unless_behind: bool = False) -> Loaded:
-        return super().load(tenant_ids, now=now or self.now, unless_behind=unless_behind)
+    def load(self, tenant_ids: Any, *, now: datetime | None = None, **asked: Any) -> Loaded:
+        return super().load(tenant_ids, now=now or self.now, **asked)
 
 
 @dataclass
@@ -61,6 +62,7 @@ class Books:
     alerts: AlertKeeper
     keys: Keys
     client: redis.Redis
+    memory: Memory = field(default_factory=Memory)
 
     def at(self, now: datetime) -> Board:
         """Recompute the tenant at that moment and look at its board."""
@@ -76,6 +78,7 @@ class Books:
             source=source or self.source,
             writer=writer or self.writer,
             alerts=self.alerts,
+            memory=self.memory,
             now=lambda: datetime.now(UTC),
         )
         return outcomes[0]
@@ -233,7 +236,7 @@ def test_what_a_late_computation_saw_changes_no_alert(books: Books, engine: Engi
     books.at(NOON + HOUR)
 
     class Late(SourceAt):
-        def load(self, tenant_ids: Any, *, now: datetime | None = None, unless_behind: bool = False) -> Loaded:
+        def load(self, tenant_ids: Any, *, now: datetime | None = None, **asked: Any) -> Loaded:
             return late
 
     # As a worker that was frozen between reading and writing.
@@ -249,8 +252,31 @@ def test_a_late_judgement_is_refused_by_the_database_itself(books: Books) -> Non
     known = books.source.load(["t1"]).facts["t1"].alerts
     judged = {"t1": Judgement(today=TODAY, at=NOON, held=())}
     revisions = late.board_revisions
-    assert books.alerts.judge(judged, known={"t1": known}, revisions=revisions, state=late.state) == []
+    assert books.alerts.judge(judged, known={"t1": known}, revisions=revisions, shown={}, state=late.state) == []
     assert only(books.board).cleared_at is None
+
+
+def test_steps_follow_from_what_is_known_when_they_are_taken(books: Books, engine: Engine) -> None:
+    """Somebody else has changed the tenant's alerts since they were read: a failure was told, which this one ends."""
+    lose(books)
+    books.at(NOON)
+    lose(books)
+    loaded = books.source.load(["t1"])
+    books.alerts.fail("t1", since_ms=0)
+    assert len(books.board.alerts) == 2
+
+    class Before(SourceAt):
+        def load(self, tenant_ids: Any, *, now: datetime | None = None, **asked: Any) -> Loaded:
+            return loaded
+
+    assert books.compute(source=Before(engine)).status == "changed"
+    assert {alert.rule: (alert.cleared_at is None, alert.message) for alert in books.board.alerts} == {
+        "profit_floor": (True, "Today's profit is -200.00 USD so far."),
+        "computation_failing": (
+            False,
+            "Your numbers could not be brought up to date for ten minutes. What you see is older.",
+        ),
+    }
 
 
 def test_a_judgement_that_a_later_quiet_computation_overtook_is_made_once_more(
@@ -264,7 +290,7 @@ def test_a_judgement_that_a_later_quiet_computation_overtook_is_made_once_more(
     class Frozen(SourceAt):
         """Reads while the profit is negative; by the time it is heard, a later computation has found nothing at all."""
 
-        def load(self, tenant_ids: Any, *, now: datetime | None = None, unless_behind: bool = False) -> Loaded:
+        def load(self, tenant_ids: Any, *, now: datetime | None = None, **asked: Any) -> Loaded:
             return late
 
     class Meanwhile(SnapshotWriter):

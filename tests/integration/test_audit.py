@@ -22,6 +22,7 @@ from tests.rows import add_tenant
 from workers.alerts import AlertKeeper
 from workers.audit import Audit, Finding, drifting, record
 from workers.recalculate import recalculate
+from workers.remembered import Memory
 from workers.source import Source
 from workers.unsettled.known import ENOUGH_ALLOCATIONS
 
@@ -60,7 +61,9 @@ class Bench:
         writer = SnapshotWriter(self.client, self.keys)
         alerts = AlertKeeper(self.engine, self.client, self.keys)
         source = Source(self.engine, thresholds=self.thresholds, enough_allocations=self.enough_allocations)
-        recalculate(tenant_ids, source=source, writer=writer, alerts=alerts, now=lambda: datetime.now(UTC))
+        recalculate(
+            tenant_ids, source=source, writer=writer, alerts=alerts, memory=Memory(), now=lambda: datetime.now(UTC)
+        )
 
     def recompute(self, tenant_id: str) -> None:
         self.recomputed.append(tenant_id)

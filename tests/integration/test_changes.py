@@ -196,11 +196,40 @@ def test_at_midnight_everybody_waits_for_a_turn_and_those_at_whom_somebody_looks
 
 
 def test_what_is_due_at_once_is_found_among_what_waits(db: psycopg.Connection) -> None:
-    assert not changes.any_at_once(db)
+    any_at_once = changes.looking(db)
+    assert not any_at_once([])
     add_tenant(db, "a")
-    assert changes.any_at_once(db)
+    assert any_at_once([])
     changes.defer(db, ["a"], 3600)
-    assert not changes.any_at_once(db)
+    assert not any_at_once([])
+
+
+def test_what_was_queued_just_now_is_no_news_and_every_other_change_is(db: psycopg.Connection) -> None:
+    any_at_once = changes.looking(db)
+    add_tenant(db, "a")
+    queued = changes.due_tenants(db, 10)["a"].ids
+    assert any_at_once([])
+    assert not any_at_once([*queued, 10**18])
+    db.execute("UPDATE dashboard.tenant SET name = 'again' WHERE tenant_id = 'a'")
+    assert any_at_once(queued)
+
+
+def test_a_look_that_fails_is_an_error_of_the_connection(db: psycopg.Connection, database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        any_at_once = changes.looking(connection)
+        db.execute("SELECT pg_terminate_backend(%s)", [connection.info.backend_pid])
+        with pytest.raises(psycopg.OperationalError):
+            any_at_once([])
+
+
+def test_behind_a_pooler_no_plan_of_a_look_is_kept(db: psycopg.Connection, database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True, prepare_threshold=None) as connection:
+        any_at_once = changes.looking(connection)
+        assert not any_at_once([])
+        add_tenant(db, "a")
+        assert any_at_once([])
+        assert not any_at_once(changes.due_tenants(connection, 10)["a"].ids)
+        assert connection.execute("SELECT count(*) FROM pg_prepared_statements").fetchone() == (0,)
 
 
 def test_the_plan_that_is_kept_uses_the_index_although_it_was_made_for_an_empty_table(
@@ -208,13 +237,35 @@ def test_the_plan_that_is_kept_uses_the_index_although_it_was_made_for_an_empty_
 ) -> None:
     db.execute("VACUUM ANALYZE dashboard.change")
     with psycopg.connect(database_url, autocommit=True, options=options(SESSION)) as connection:
-        changes.any_at_once(connection)
+        any_at_once = changes.looking(connection)
+        for _ in range(10):
+            any_at_once([])
+            changes.due_tenants(connection, 10)
         db.execute(
             "INSERT INTO dashboard.change (tenant_id, due_at) SELECT n, 'infinity' FROM generate_series(1, 2000) AS n"
         )
-        (statement,) = connection.execute("SELECT name FROM pg_prepared_statements").fetchone() or ("",)
-        plan = connection.execute(SQL("EXPLAIN EXECUTE {}").format(Identifier(statement))).fetchall()
-    assert any("change_due" in line for (line,) in plan)
+        statements = connection.execute("SELECT name, generic_plans FROM pg_prepared_statements").fetchall()
+        assert len(statements) == 2
+        for name, generic_plans in statements:
+            assert generic_plans
+            plan = connection.execute(SQL("EXPLAIN EXECUTE {} (NULL)").format(Identifier(name))).fetchall()
+            assert any("change_due" in line for (line,) in plan)
+
+
+def test_days_of_known_zones_roll_without_a_look_for_new_ones_which_roll_when_they_are_found(
+    db: psycopg.Connection,
+) -> None:
+    add_tenant(db, "known", timezone="UTC")
+    noted(db)
+    assert changes.roll_days(db, datetime(2026, 3, 10, tzinfo=UTC)) == 1
+    add_tenant(db, "new", timezone="Pacific/Kiritimati")
+    noted(db)
+    assert changes.roll_days(db, datetime(2026, 3, 11, tzinfo=UTC), new_zones=False) == 1
+    assert changes.roll_days(db, datetime(2026, 3, 11, tzinfo=UTC), new_zones=False) == 0
+    # Where nobody lives any more a day rolls, too, and makes nobody due.
+    db.execute("DELETE FROM dashboard.tenant WHERE tenant_id = 'known'")
+    assert changes.roll_days(db, datetime(2026, 3, 12, tzinfo=UTC), new_zones=False) == 0
+    assert changes.roll_days(db, datetime(2026, 3, 12, tzinfo=UTC)) == 1
 
 
 def test_nobody_waits_at_midnight_where_nobody_ever_does(db: psycopg.Connection) -> None:

@@ -30,6 +30,7 @@ from workers import worker_stats
 from workers.alerts import AlertKeeper
 from workers.audit import Finding, record
 from workers.recalculate import recalculate
+from workers.remembered import Memory
 from workers.source import Source
 
 IDS = ("bad", "drifts", "fine", "new", "old")
@@ -62,10 +63,15 @@ def troubles(db: psycopg.Connection, engine: Engine, valkey: redis.Redis, keys: 
 
     def compute(*tenant_ids: str, took_s: float) -> None:
         outcomes = recalculate(
-            tenant_ids, source=Source(engine), writer=writer, alerts=alerts, now=lambda: datetime.now(UTC)
+            tenant_ids,
+            source=Source(engine),
+            writer=writer,
+            alerts=alerts,
+            memory=Memory(),
+            now=lambda: datetime.now(UTC),
         )
         result = Recalculation(outcomes=tuple(outcomes), duration_seconds=took_s)
-        worker_stats.recalculated(result, "changes", valkey, keys)
+        worker_stats.recalculated(result, "changes", valkey.pipeline(), keys)
 
     compute("drifts", "fine", "old", "bad", took_s=0.04)
     compute("fine", took_s=0.5)

@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 
 from cli.hosts.applying import apply, connected, unmap
 from cli.hosts.catalogue import read_catalogue
@@ -24,7 +24,8 @@ from cli.mapping import check_mapping
 from shared.errors import InvalidData
 from tests.calculations import disagreements, served
 from tests.conftest import TEMPLATE, Services
-from workers.database import make_engine
+from tests.statements import explained, watched
+from workers.database import ENGINE_SETTINGS, make_engine
 from workers.kpi.dashboard import dashboard
 from workers.migrate import migrate
 from workers.roles import Login
@@ -374,24 +375,18 @@ def test_reading_through_the_views_costs_what_is_open_and_recent(hosted: Hosted)
 
 def plans(hosted: Hosted, tenant_id: str) -> dict[str, dict[str, Any]]:
     """How PostgreSQL carries out each statement of a load, within the transaction that `hosted.db` is in."""
-    executed: list[tuple[str, Any]] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        executed.append((statement, parameters))
-
-    event.listen(hosted.engine, "before_cursor_execute", note)
-    Source(hosted.engine).load([FIGURES_TENANT[hosted.name]], now=NOON)
-    event.remove(hosted.engine, "before_cursor_execute", note)
+    executed: list[tuple[type[psycopg.Cursor[Any]], str, Any]] = []
+    with watched(lambda cursor, statement, parameters: executed.append((type(cursor), statement, parameters))):
+        Source(hosted.engine).load([FIGURES_TENANT[hosted.name]], now=NOON)
+    for setting in ("plan_cache_mode", "enable_sort", "jit"):
+        hosted.db.execute(f"SET LOCAL {setting} = {ENGINE_SETTINGS[setting]}".encode())
+    of_loaded, of_asked = (f'{{"{one}"}}' for one in (FIGURES_TENANT[hosted.name], tenant_id))
     found = {}
-    for setting in ("plan_cache_mode = force_generic_plan", "enable_sort = off", "jit = off"):
-        hosted.db.execute(f"SET LOCAL {setting}".encode())
-    for statement, parameters in executed:
-        given = dict(parameters)
-        if "tenant_ids" in given:
-            given["tenant_ids"] = [tenant_id for _ in given["tenant_ids"]]
-        row = hosted.db.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}".encode(), given).fetchone()
-        assert row
-        found[statement] = row[0][0]["Plan"]
+    for kind, statement, parameters in executed:
+        given = (
+            [of_asked if one == of_loaded else one for one in parameters] if kind is psycopg.RawCursor else parameters
+        )
+        found[statement] = explained(kind(hosted.db), "ANALYZE", statement, given)
     return found
 
 

@@ -16,12 +16,18 @@ from sqlalchemy import Engine, text
 from sqlalchemy.engine import make_url
 
 from shared.errors import SourceUnavailable
+from shared.store import SourceState
 from tests.rows import add_tenant
+from tests.statements import watched
 from workers.database import make_engine
+from workers.facts import Close
 from workers.source import Source
 
 Db = psycopg.Connection[Any]
 NOON = datetime(2026, 3, 11, 12, tzinfo=UTC)
+CLOSE = Close(
+    day=NOON.date(), pending=0, pending_amount=None, overdue=0, overdue_amount=None, conversion=None, active_clients=0
+)
 
 
 def kept_plans(engine: Engine) -> list[tuple[int, int]]:
@@ -85,6 +91,30 @@ def test_nothing_is_prepared_through_a_pooler(db: Db, pooled_url: str) -> None:
         for _ in range(3):
             assert list(source.load(["a"], now=NOON).facts) == ["a"]
         assert kept_plans(engine) == []
+    finally:
+        engine.dispose()
+
+
+def test_through_a_pooler_each_transaction_sets_what_holds(db: Db, pooled_url: str) -> None:
+    add_tenant(db, "a")
+    engine = make_engine(pooled_url)
+    set_by: dict[str, set[str]] = {}
+
+    def ask(cursor: psycopg.Cursor[Any], statement: str, _: Any) -> None:
+        asked = cursor.connection.execute("SELECT source FROM pg_settings WHERE name = 'row_security'")
+        kind = "keeping" if "INSERT INTO dashboard.daily_close" in statement else "reading"
+        set_by.setdefault(kind, set()).update(*asked.fetchall())
+
+    try:
+        source = Source(engine)
+        source.tenant_ids()
+        with watched(ask):
+            source.load(["a"], now=NOON)
+            source.keep_closes({"a": CLOSE}, SourceState(lineage="1/1", state=1, as_of_ms=0))
+        # Not by what the connection began with, which the server's next connection would not have.
+        assert set_by == {"reading": {"session"}, "keeping": {"session"}}
+        with psycopg.connect(db.info.dsn) as other:
+            assert other.execute("SELECT count(*) FROM dashboard.daily_close").fetchone() == (1,)
     finally:
         engine.dispose()
 

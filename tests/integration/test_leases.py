@@ -50,7 +50,7 @@ def test_a_process_has_as_many_as_it_may(services: Services, keys: Keys) -> None
 
 
 def test_leases_of_a_dead_process_expire_and_those_of_a_living_one_are_renewed(
-    services: Services, keys: Keys, valkey: redis.Redis, monkeypatch: pytest.MonkeyPatch
+    services: Services, keys: Keys, valkey: redis.Redis
 ) -> None:
     living, dead = process(services, keys), process(services, keys)
     kept = living.acquire("t")
@@ -64,9 +64,22 @@ def test_leases_of_a_dead_process_expire_and_those_of_a_living_one_are_renewed(
     living.acquire("t")
     assert valkey.zcard(keys.connections("t")) == 2
     assert 0 < valkey.ttl(keys.connections("t")) <= LEASE_S
-    monkeypatch.setattr(module, "_BATCH", 1)
-    living.renew()
     assert kept.lease_id.encode() in valkey.zrange(keys.connections("t"), 0, -1)
+
+
+def test_every_lease_of_every_tenant_is_renewed_however_many_at_once(
+    services: Services, keys: Keys, valkey: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LEASES_AT_ONCE", 1)
+    monkeypatch.setattr(module, "TENANTS_AT_ONCE", 2)
+    leases = process(services, keys)
+    held = [leases.acquire(tenant_id) for tenant_id in ("a", "a", "b", "c", "d")]
+    for slot in held:
+        valkey.delete(keys.connections(slot.tenant_id))
+    leases.renew()
+    assert {one for tenant_id in "abcd" for one in valkey.zrange(keys.connections(tenant_id), 0, -1)} == {
+        slot.lease_id.encode() for slot in held
+    }
 
 
 def test_leases_that_redis_lost_come_back_with_the_next_renewal(

@@ -106,6 +106,19 @@ def test_commits_are_found_soon_and_late_ones_too(
     assert sorted(took_s)[6] < SOON_S
 
 
+def test_a_tenant_whose_task_was_lost_is_queued_again_for_the_same_change(
+    listener: subprocess.Popen[bytes], db: psycopg.Connection, valkey: redis.Redis, keys: Keys
+) -> None:
+    """What was queued is no news for a moment only."""
+    Looked(valkey, keys).mark(["hot", "other"])
+    add_tenant(db, "hot")
+    assert tenants_of(eventually(lambda: valkey.lpop(keys.queue("changes")))) == {"hot"}
+    add_tenant(db, "other")
+    assert tenants_of(eventually(lambda: valkey.lpop(keys.queue("changes")))) == {"other"}
+    valkey.delete(keys.throttle("hot"))
+    assert tenants_of(eventually(lambda: valkey.lpop(keys.queue("changes")))) == {"hot"}
+
+
 def test_what_becomes_due_while_a_task_waits_shares_the_next_one(
     listener: subprocess.Popen[bytes],
     db: psycopg.Connection,
@@ -217,7 +230,9 @@ def test_a_change_for_everyone_that_comes_while_another_one_is_expanded_is_expan
 def test_changes_without_number_of_who_is_left_out_keep_no_other_waiting(
     listener: subprocess.Popen[bytes], db: psycopg.Connection, valkey: redis.Redis, keys: Keys
 ) -> None:
-    Throttle(valkey, keys).left_out(["poison"])
+    with valkey.pipeline() as pipe:
+        Throttle(valkey, keys).left_out(["poison"], pipe)
+        pipe.execute()
     turn_has_come(db, ["poison"] * MOST_ROWS)
     turn_has_come(db, ["other"])
     message = eventually(lambda: valkey.lindex(keys.queue("sweep"), -1))

@@ -60,8 +60,8 @@ def computed(*statuses: str, seconds: float = 0.02) -> Recalculation:
 def test_workers_counts_are_exposed_in_prometheus_format_without_tenants(
     server: WebServer, valkey: redis.Redis, keys: Keys
 ) -> None:
-    worker_stats.recalculated(computed("changed", "unchanged", "failed"), "changes", valkey, keys)
-    worker_stats.recalculated(computed("changed", seconds=30.0), "sweep", valkey, keys)
+    worker_stats.recalculated(computed("changed", "unchanged", "failed"), "changes", valkey.pipeline(), keys)
+    worker_stats.recalculated(computed("changed", seconds=30.0), "sweep", valkey.pipeline(), keys)
     record(Finding(tenant_id="t1", verdict="drift", lines=("x",)), valkey, keys)
     valkey.rpush(keys.queue("sweep"), "a", "b")
     found = samples(server)
@@ -88,10 +88,10 @@ def test_a_task_sent_for_changes_counts_each_of_its_stages_once_for_each_tenant(
     trace = Trace({"noted_ms": [4, 40], "queued_ms": queued_ms})
     for stage in STAGES[2:]:
         trace.lap(stage)
-    worker_stats.recalculated(computed("changed", "changed"), "changes", valkey, keys, trace)
+    worker_stats.recalculated(computed("changed", "changed"), "changes", valkey.pipeline(), keys, trace)
     not_of_a_change = Trace({"queued_ms": queued_ms})
     not_of_a_change.lap("read")
-    worker_stats.recalculated(computed("changed"), "sweep", valkey, keys, not_of_a_change)
+    worker_stats.recalculated(computed("changed"), "sweep", valkey.pipeline(), keys, not_of_a_change)
     found = samples(server)
     counts = {stage: found["dashboard_stage_seconds_count", f"stage={stage}"] for stage in STAGES}
     assert counts == dict.fromkeys(STAGES, 2)
@@ -101,9 +101,20 @@ def test_a_task_sent_for_changes_counts_each_of_its_stages_once_for_each_tenant(
     assert found["dashboard_stage_seconds_sum", "stage=queue"] >= 0.060
 
 
+def test_counting_never_fails_the_work_that_is_told_with_it(valkey: redis.Redis, keys: Keys) -> None:
+    valkey.set(keys.cost, "not what it should be")
+    with valkey.pipeline(transaction=False) as pipe:
+        pipe.set(keys.throttle("t0"), "told")
+        worker_stats.recalculated(computed("changed"), "changes", pipe, keys)
+        assert valkey.get(keys.throttle("t0")) == b"told"
+        pipe.incr(keys.throttle("t0"))
+        with pytest.raises(redis.ResponseError):
+            worker_stats.recalculated(computed("changed"), "changes", pipe, keys)
+
+
 def test_the_pulse_carries_what_fails_drifts_and_waits(server: WebServer, valkey: redis.Redis, keys: Keys) -> None:
-    worker_stats.recalculated(computed("failed", "failed"), "changes", valkey, keys)
-    worker_stats.recalculated(computed("changed"), "changes", valkey, keys)  # t0 is well again
+    worker_stats.recalculated(computed("failed", "failed"), "changes", valkey.pipeline(), keys)
+    worker_stats.recalculated(computed("changed"), "changes", valkey.pipeline(), keys)  # t0 is well again
     record(Finding(tenant_id="t7", verdict="drift", lines=("x",)), valkey, keys)
     worker_stats.beat(valkey, keys, database_ms=2.0, database_error=None, oldest_change=41)
     first = time.monotonic()
@@ -148,9 +159,9 @@ def test_what_fails_or_drifts_degrades_health_until_it_is_over_and_leaves_the_se
     record(Finding(tenant_id="t7", verdict="drift", lines=("x",)), valkey, keys)
     assert health() == (200, "degraded", '{"status": "degraded", "reason": "drift"}')
     assert requests.get(f"{server.url}/readyz", timeout=5).status_code == 200
-    worker_stats.recalculated(computed("failed"), "changes", valkey, keys)
+    worker_stats.recalculated(computed("failed"), "changes", valkey.pipeline(), keys)
     assert health() == (200, "degraded", '{"status": "degraded", "reason": "computation_failing"}')
-    worker_stats.recalculated(computed("changed"), "changes", valkey, keys)
+    worker_stats.recalculated(computed("changed"), "changes", valkey.pipeline(), keys)
     record(Finding(tenant_id="t7", verdict="clean"), valkey, keys)
     assert health() == (200, "healthy", '{"status": "healthy"}')
 

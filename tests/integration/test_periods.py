@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 
 from shared.snapshot import Overview
 from tests.calculations import served
@@ -103,16 +103,15 @@ def test_every_change_of_the_past_is_in_the_periods_at_once(db: Db, engine: Engi
 
 
 @pytest.mark.parametrize("basis", ["accrual", "cash"])
-def test_a_change_of_today_makes_no_past_day_anew(db: Db, engine: Engine, basis: str) -> None:
+def test_a_change_of_today_makes_no_past_day_anew(db: Db, engine: Engine, basis: str, statements: list[str]) -> None:
     rows, source = filled(db, basis), Source(engine)
     overview_of(source, engine)
-    seen: list[str] = []
-    event.listen(engine, "before_cursor_execute", lambda _connection, _cursor, statement, *_: seen.append(statement))
+    statements.clear()
     overview_of(source, engine)
     invoice = rows.invoice(TODAY, 100)
     rows.payment(TODAY, 100, on={invoice: 100})
     overview_of(source, engine)
-    assert not any("INSERT INTO dashboard.day_total" in statement for statement in seen)
+    assert not any("INSERT INTO dashboard.day_total" in statement for statement in statements)
 
 
 def test_what_does_not_tell_its_days_says_how_old_the_past_is(db: Db, engine: Engine) -> None:
@@ -126,15 +125,16 @@ def test_what_does_not_tell_its_days_says_how_old_the_past_is(db: Db, engine: En
     assert source.make_totals_anew(10) == []
 
 
-def test_totals_are_read_again_only_when_somebody_has_made_them_anew(db: Db, engine: Engine) -> None:
+def test_totals_are_read_again_only_when_somebody_has_made_them_anew(
+    db: Db, engine: Engine, statements: list[str]
+) -> None:
     rows = filled(db, "accrual")
     source, other = Source(engine), Source(engine)
-    seen: list[str] = []
-    event.listen(engine, "before_cursor_execute", lambda _connection, _cursor, statement, *_: seen.append(statement))
+    statements.clear()
 
     def read_totals() -> bool:
-        read = any("FROM dashboard.day_total t" in statement for statement in seen)
-        seen.clear()
+        read = any("FROM dashboard.day_total t" in statement for statement in statements)
+        statements.clear()
         return read
 
     first = overview_of(source, engine)
@@ -145,7 +145,7 @@ def test_totals_are_read_again_only_when_somebody_has_made_them_anew(db: Db, eng
 
     rows.invoice(ago(400), 77)
     assert overview_of(other, engine).months != first.months
-    seen.clear()
+    statements.clear()
     assert overview_of(source, engine).periods == overview_of(other, engine).periods
     assert read_totals()
 

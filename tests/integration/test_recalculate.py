@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 import redis
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 
 from shared.errors import SourceUnavailable, StoreUnavailable
 from shared.keys import Keys
@@ -24,6 +24,7 @@ from workers.alerts import AlertKeeper
 from workers.capture import changes
 from workers.database import make_engine
 from workers.recalculate import recalculate
+from workers.remembered import Memory
 from workers.source import Source
 
 
@@ -35,10 +36,16 @@ class Pipeline:
     writer: SnapshotWriter
     reader: SnapshotReader
     alerts: AlertKeeper
+    memory: Memory = field(default_factory=Memory)
 
     def run(self, *tenant_ids: str) -> dict[str, Outcome]:
         outcomes = recalculate(
-            tenant_ids, source=self.source, writer=self.writer, alerts=self.alerts, now=lambda: datetime.now(UTC)
+            tenant_ids,
+            source=self.source,
+            writer=self.writer,
+            alerts=self.alerts,
+            memory=self.memory,
+            now=lambda: datetime.now(UTC),
         )
         return {outcome.tenant_id: outcome for outcome in outcomes}
 
@@ -52,19 +59,14 @@ class Pipeline:
         return next(m["value"] for m in self.snapshot(tenant_id)["metrics"] if m["name"] == metric)
 
 
+def made_of(engine: Engine, client: redis.Redis, keys: Keys) -> Pipeline:
+    alerts = AlertKeeper(engine, client, keys)
+    return Pipeline(Source(engine), SnapshotWriter(client, keys), SnapshotReader(client, keys), alerts)
+
+
 @pytest.fixture
 def pipeline(engine: Engine, valkey: redis.Redis, keys: Keys) -> Pipeline:
-    alerts = AlertKeeper(engine, valkey, keys)
-    return Pipeline(Source(engine), SnapshotWriter(valkey, keys), SnapshotReader(valkey, keys), alerts)
-
-
-def listened_to(engine: Engine) -> list[str]:
-    """Every statement that the engine carries out from now on."""
-    executed: list[str] = []
-    event.listen(
-        engine, "before_cursor_execute", lambda _connection, _cursor, statement, *_: executed.append(statement)
-    )
-    return executed
+    return made_of(engine, valkey, keys)
 
 
 def test_rows_become_a_snapshot_with_a_version(db: psycopg.Connection, pipeline: Pipeline) -> None:
@@ -80,7 +82,7 @@ def test_rows_become_a_snapshot_with_a_version(db: psycopg.Connection, pipeline:
 
 
 def test_a_batch_in_which_nothing_changed_is_three_statements_however_large(
-    db: psycopg.Connection, engine: Engine, pipeline: Pipeline
+    db: psycopg.Connection, pipeline: Pipeline, statements: list[str]
 ) -> None:
     bases = {f"t{n}": "cash" if n % 4 == 3 else "accrual" for n in range(12)}
     for tenant_id, basis in bases.items():
@@ -89,42 +91,41 @@ def test_a_batch_in_which_nothing_changed_is_three_statements_however_large(
         invoice = rows.invoice(today() - timedelta(days=400), 100, balance=50)
         rows.payment(today(), 50, on={invoice: 50}, unapplied=0)
     pipeline.run(*bases)
-    executed = listened_to(engine)
     for asked in (["t0"], ["t3"], list(bases)):
-        executed.clear()
+        statements.clear()
         assert {outcome.status for outcome in pipeline.run(*asked).values()} == {"unchanged"}
-        assert len(executed) == 3
+        assert len(statements) == 3
         # What only cash basis asks for is in the statement only where somebody is on it.
-        assert any("brought AS" in statement for statement in executed) == any(bases[one] == "cash" for one in asked)
+        assert any("brought AS" in statement for statement in statements) == any(bases[one] == "cash" for one in asked)
 
 
 def test_facts_are_read_once_though_a_tenants_past_has_to_be_mended_first(
-    db: psycopg.Connection, pipeline: Pipeline, engine: Engine
+    db: psycopg.Connection, pipeline: Pipeline, statements: list[str]
 ) -> None:
     on_cash, other = add_tenant(db, "on_cash", basis="cash"), add_tenant(db, "other")
     old = on_cash.invoice(today() - timedelta(days=400), 100, balance=50)
     on_cash.payment(today() - timedelta(days=390), 50, on={old: 50}, unapplied=0)
     pipeline.run("on_cash", "other")
-    executed = listened_to(engine)
+    statements.clear()
     on_cash.payment(today() - timedelta(days=380), 50, on={old: 50}, unapplied=0)
     other.invoice(today(), 10)
     assert {outcome.status for outcome in pipeline.run("on_cash", "other").values()} == {"changed"}
-    assert any("day_book AS book" in statement for statement in executed), "nothing was mended"
-    assert sum("dashboard.quote" in statement for statement in executed) == 1
+    assert any("day_book AS book" in statement for statement in statements), "nothing was mended"
+    assert sum("dashboard.quote" in statement for statement in statements) == 1
     assert changes.due_tenants(db, 10) == {}
 
 
 def test_a_change_on_cash_basis_behind_which_no_old_money_stands_mends_nothing(
-    db: psycopg.Connection, pipeline: Pipeline, engine: Engine
+    db: psycopg.Connection, pipeline: Pipeline, statements: list[str]
 ) -> None:
     rows = add_tenant(db, "on_cash", basis="cash")
     old = rows.invoice(today() - timedelta(days=400), 100, balance=50)
     pipeline.run("on_cash")
-    executed = listened_to(engine)
+    statements.clear()
     new = rows.invoice(today(), 10)
     rows.payment(today(), 60, on={new: 10, old: 50}, unapplied=0)
     assert pipeline.run("on_cash")["on_cash"].status == "changed"
-    assert not any("day_book AS book" in statement for statement in executed)
+    assert not any("day_book AS book" in statement for statement in statements)
     assert changes.due_tenants(db, 10) == {}
 
 
@@ -289,18 +290,15 @@ def test_who_mends_it_is_told_the_table_the_row_and_the_column(
 
 def test_redis_away_settles_nothing(db: psycopg.Connection, engine: Engine, keys: Keys) -> None:
     add_tenant(db, "a")
-    away = connect("redis://127.0.0.1:1", timeout_s=0.2)
-    writer, alerts = SnapshotWriter(away, keys), AlertKeeper(engine, away, keys)
     with pytest.raises(StoreUnavailable):
-        recalculate(["a"], source=Source(engine), writer=writer, alerts=alerts, now=lambda: datetime.now(UTC))
+        made_of(engine, connect("redis://127.0.0.1:1", timeout_s=0.2), keys).run("a")
     assert list(changes.due_tenants(db, 10)) == ["a"]
 
 
 def test_database_away_is_told_apart_from_bad_data(valkey: redis.Redis, keys: Keys) -> None:
     engine = make_engine("postgresql://nobody@127.0.0.1:1/none")
-    writer, alerts = SnapshotWriter(valkey, keys), AlertKeeper(engine, valkey, keys)
     with pytest.raises(SourceUnavailable):
-        recalculate(["a", "b"], source=Source(engine), writer=writer, alerts=alerts, now=lambda: datetime.now(UTC))
+        made_of(engine, valkey, keys).run("a", "b")
     assert SnapshotReader(valkey, keys).read("a").failing is None
 
 

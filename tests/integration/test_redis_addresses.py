@@ -232,6 +232,20 @@ def test_every_process_understands_the_address_alike(settings: Settings) -> None
         assert client.exists(f"{celery_options(settings)['global_keyprefix']}celery-task-meta-id") == 1
 
 
+def test_a_channel_of_the_broker_keeps_a_client_for_as_long_as_its_connections(settings: Settings) -> None:
+    broker: Any = Connection(celery_url(settings), transport_options=celery_options(settings))  # type: ignore[no-untyped-call]
+    with broker:
+        channel = broker.default_channel
+        with channel.conn_or_acquire() as client, channel.conn_or_acquire() as again:
+            assert client is again
+        with channel.conn_or_acquire(client.pipeline()) as given:
+            assert given is not client
+        channel._disconnect_pools()
+        with channel.conn_or_acquire() as new:
+            assert new is not client
+            assert new.ping()
+
+
 def test_connections_leave_a_primary_that_was_demoted(tmp_path: Path) -> None:
     with ExitStack() as stack:
         old, new = (server(tmp_path, stack) for _ in range(2))

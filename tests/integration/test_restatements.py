@@ -21,6 +21,7 @@ from tests.rows import Rows, add_tenant
 from workers.alerts import AlertKeeper
 from workers.audit.recount import differences, expected
 from workers.recalculate import recalculate
+from workers.remembered import Memory
 from workers.source import Loaded, Source
 
 Db = psycopg.Connection[Any]
@@ -39,8 +40,8 @@ class Days(Source):
 
     now = datetime.now(UTC)
 
-    def load(self, tenant_ids: Any, *, now: datetime | None = None, unless_behind: bool = False) -> Loaded:
-        return super().load(tenant_ids, now=now or self.now, unless_behind=unless_behind)
+    def load(self, tenant_ids: Any, *, now: datetime | None = None, **asked: Any) -> Loaded:
+        return super().load(tenant_ids, now=now or self.now, **asked)
 
 
 class Board:
@@ -51,7 +52,7 @@ class Board:
         self.rows.close(today() - 2 * DAY)
         self._engine, self._source = engine, Days(engine)
         self._reader, self._writer = SnapshotReader(valkey, keys), SnapshotWriter(valkey, keys)
-        self._alerts = AlertKeeper(engine, valkey, keys)
+        self._alerts, self._memory = AlertKeeper(engine, valkey, keys), Memory()
 
     def tomorrow(self) -> None:
         self._source.now += DAY
@@ -60,7 +61,12 @@ class Board:
         """The restatements that are shown, by metric."""
         now = self._source.now
         (done,) = recalculate(
-            ["t1"], source=self._source, writer=self._writer, alerts=self._alerts, now=lambda: self._source.now
+            ["t1"],
+            source=self._source,
+            writer=self._writer,
+            alerts=self._alerts,
+            memory=self._memory,
+            now=lambda: self._source.now,
         )
         assert done.status in ("changed", "unchanged"), done
         stored = self._reader.read("t1")

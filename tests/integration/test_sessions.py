@@ -23,7 +23,7 @@ from shared.keys import Keys
 from tests.conftest import Services
 from tests.rows import add_tenant
 from tests.servers import PROJECT, eventually, inherited_environment
-from workers.database import make_engine
+from workers.database import alone, autocommit, make_engine
 from workers.migrate import migrate
 from workers.roles import Login
 from workers.session import SETTINGS
@@ -238,6 +238,8 @@ def test_a_pooler_changes_nothing_and_keeps_nothing(pooled_url: str, engine: Eng
             one: connection.execute(text(f"SHOW {one}")).scalar_one() for one in ("statement_timeout", "row_security")
         }
     assert held == {"statement_timeout": "15s", "row_security": "off"}
+    with autocommit(pooled) as plain, alone(plain):
+        assert plain.execute("SHOW row_security").fetchone() == ("off",)
     pooled.dispose()
     # Whoever is lent the connection next finds nothing of ours.
     with psycopg.connect(pooled_url, autocommit=True) as host:

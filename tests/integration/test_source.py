@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -13,11 +11,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 
 from shared.errors import SourceUnavailable
 from shared.store import SourceState
 from tests.rows import add_tenant
+from tests.statements import Before, watched
 from workers.database import make_engine
 from workers.facts import Close
 from workers.source import Source
@@ -25,21 +24,6 @@ from workers.source import Source
 Db = psycopg.Connection[Any]
 NOON = datetime(2026, 3, 11, 12, tzinfo=UTC)
 TODAY = NOON.date()
-
-
-@contextmanager
-def statements(engine: Engine) -> Iterator[list[str]]:
-    """The statements that the engine executes meanwhile."""
-    executed: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        executed.append(statement)
-
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield executed
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 def test_tenants_are_listed_in_the_order_of_their_ids(db: Db, engine: Engine) -> None:
@@ -85,33 +69,31 @@ def test_any_document_of_any_age_makes_a_tenant_one_with_documents(db: Db, engin
     assert Source(engine).load(["t1"], now=NOON).facts["t1"].has_documents
 
 
-def test_the_number_of_statements_does_not_grow_with_the_tenants(db: Db, engine: Engine) -> None:
+def test_the_number_of_statements_does_not_grow_with_the_tenants(db: Db, engine: Engine, statements: list[str]) -> None:
     ids = [f"t{n}" for n in range(30)]
     for tenant_id in ids:
         rows = add_tenant(db, tenant_id, basis="cash", timezone="Pacific/Tongatapu")
         invoice = rows.invoice(TODAY, 100, currency="EUR")
         rows.payment(TODAY, 50, on={invoice: 50}, currency="EUR")
-    with statements(engine) as for_one:
-        Source(engine).load(ids[:1], now=NOON)
-    with statements(engine) as for_thirty:
-        assert len(Source(engine).load(ids, now=NOON).facts) == 30
-    assert len(for_one) == len(for_thirty) < 20
+    Source(engine).load(ids[:1], now=NOON)
+    for_one = len(statements)
+    assert len(Source(engine).load(ids, now=NOON).facts) == 30
+    assert for_one == len(statements) - for_one < 20
 
 
 def test_a_load_sees_one_state_of_the_database_and_cannot_write(db: Db, engine: Engine) -> None:
     rows = add_tenant(db)
 
-    def interfere(_connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+    def interfere(cursor: psycopg.Cursor[Any], statement: str, _: Any) -> None:
         # The opening, which names invoices as well, is what begins the state.
         if "dashboard.invoice" in statement and "dashboard.change" not in statement:
             rows.invoice(TODAY, 100)
             read_only = cursor.connection.execute("SHOW transaction_read_only").fetchone()
             assert read_only == ("on",)
 
-    event.listen(engine, "before_cursor_execute", interfere)
-    loaded = Source(engine).load(["t1"], now=NOON).facts["t1"]
+    with watched(interfere):
+        loaded = Source(engine).load(["t1"], now=NOON).facts["t1"]
     assert (loaded.invoices, loaded.has_documents) == ((), False)
-    event.remove(engine, "before_cursor_execute", interfere)
     assert len(Source(engine).load(["t1"], now=NOON).facts["t1"].invoices) == 1
 
 
@@ -282,8 +264,8 @@ def test_a_connection_that_is_cut_or_a_statement_that_is_cancelled_is_unavailabl
     add_tenant(db)
     source = Source(engine)
 
-    def end(how: str) -> Any:
-        def at_invoices(_connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+    def end(how: str) -> Before:
+        def at_invoices(cursor: psycopg.Cursor[Any], statement: str, _: Any) -> None:
             if "dashboard.invoice" in statement:
                 cursor.connection.execute("SET statement_timeout = '1ms'")
                 if how == "cut":
@@ -295,10 +277,8 @@ def test_a_connection_that_is_cut_or_a_statement_that_is_cancelled_is_unavailabl
     with psycopg.connect(db.info.dsn) as other:
         for how in ("cut", "cancelled"):
             other.execute("LOCK TABLE dashboard.invoice IN ACCESS EXCLUSIVE MODE")
-            event.listen(engine, "before_cursor_execute", listener := end(how))
-            with pytest.raises(SourceUnavailable):
+            with watched(end(how)), pytest.raises(SourceUnavailable):
                 source.load(["t1"], now=NOON)
-            event.remove(engine, "before_cursor_execute", listener)
             other.rollback()
     engine.dispose()
     assert list(source.load(["t1"], now=NOON).facts) == ["t1"]

@@ -7,9 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 
 from tests.rows import add_tenant
+from tests.statements import explained, watched
+from workers.database import autocommit
 from workers.source import Source
 
 Db = psycopg.Connection[Any]
@@ -87,20 +89,14 @@ def plans(
 ) -> dict[str, dict[str, Any]]:
     """How PostgreSQL carries out each statement of a load (or what else is asked for): statement → plan, with actual rows
     and pages touched."""
-    executed: list[tuple[str, Any]] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        executed.append((statement, parameters))
-
-    event.listen(engine, "before_cursor_execute", note)
-    ask(Source(engine), tenant_id)
-    event.remove(engine, "before_cursor_execute", note)
-    found = {}
-    with engine.connect() as connection:  # which plans in its own way
-        for statement, parameters in executed:
-            explain = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + statement
-            found[statement] = connection.exec_driver_sql(explain, parameters).scalar_one()[0]["Plan"]
-    return found
+    executed: list[tuple[type[psycopg.Cursor[Any]], str, Any]] = []
+    with watched(lambda cursor, statement, parameters: executed.append((type(cursor), statement, parameters))):
+        ask(Source(engine), tenant_id)
+    with autocommit(engine) as connection:  # which plans in its own way
+        return {
+            statement: explained(kind(connection), "ANALYZE, BUFFERS", statement, parameters)
+            for kind, statement, parameters in executed
+        }
 
 
 def ask_for_touched(source: Source, tenant_id: str) -> None:
@@ -143,6 +139,11 @@ def test_a_long_history_costs_nothing_where_the_host_says_what_is_open_and_unapp
         assert pages(plan) <= pages(young[statement]) * 2 + 40, statement
         assert max(node["Actual Rows"] for node in nodes(plan)) < 1000, statement
 
+    # Every index is entered at the tenant's rows.
+    every = [node for plan in young.values() for node in nodes(plan)]
+    entered = [node for node in every if "Index Name" in node and node.get("Relation Name") != "pg_attribute"]
+    assert all("tenant_id" in node.get("Index Cond", "") for node in entered)
+
     # What was written today into closed months is found without what was not.
     old, young = plans(engine, "old", ask_for_touched), plans(engine, "young", ask_for_touched)
     (statement,) = [one for one in old if "months AS MATERIALIZED" in one]
@@ -152,6 +153,35 @@ def test_a_long_history_costs_nothing_where_the_host_says_what_is_open_and_unapp
     rates = [node for plan in young.values() for node in nodes(plan) if node.get("Relation Name") == "fx_rate"]
     assert rates
     assert {node["Actual Loops"] for node in rates} == {0}
+
+
+def test_pending_changes_of_others_are_not_read_before_anybody_has_analyzed_their_table(db: Db, engine: Engine) -> None:
+    add_tenant(db)
+    others = "INSERT INTO dashboard.change (tenant_id) SELECT 'other ' || n % 5000 FROM generate_series(1, 20000) AS n"
+    db.execute(others)
+    (opening,) = [plan for statement, plan in plans(engine, "t1").items() if "AS wanted_id" in statement]
+    read = [node for node in nodes(opening) if node.get("Relation Name") == "change"]
+    assert read
+    assert all("tenant_id" in node.get("Recheck Cond", node.get("Index Cond", "")) for node in read)
+
+
+def test_a_rate_is_looked_up_once_for_each_document_that_needs_one(db: Db, engine: Engine) -> None:
+    rows = add_tenant(db)
+    db.execute(
+        "INSERT INTO dashboard.fx_rate (currency, base_currency, rate_date, rate) VALUES ('EUR', 'USD', %s, 2)", [TODAY]
+    )
+    for _ in range(3):
+        rows.invoice(TODAY, 110, tax=10, currency="EUR", balance=0)
+        rows.payment(TODAY, 110, currency="EUR", unapplied=0)
+        rows.expense(TODAY, 11, tax=1, currency="EUR", paid_on=TODAY - timedelta(days=90))
+        rows.quote("accepted", TODAY, total=10, currency="EUR")
+    loops = [
+        node["Actual Loops"]
+        for plan in plans(engine, "t1").values()
+        for node in nodes(plan)
+        if node.get("Relation Name") == "fx_rate"
+    ]
+    assert sorted(loops, reverse=True)[:5] == [3, 3, 3, 3, 0]
 
 
 def test_what_is_left_over_is_found_in_two_looks_at_a_long_history(db: Db, engine: Engine) -> None:

@@ -11,12 +11,14 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shared.alert_store import AlertWriter, BoardCandidate
+from shared.alerts import Board
 from shared.errors import StoreUnavailable
 from shared.keys import Keys
 from shared.redis_client import connect
 from shared.scripts import run_for_each
 from shared.store import ABSENT, Candidate, SnapshotReader, SnapshotWriter, SourceState
-from shared.versions import Version
+from shared.versions import BoardVersion, Version
 
 
 def candidate(digest: str = "a", *, state: int = 1, as_of_ms: int = 1000, lineage: str = "7/1") -> Candidate:
@@ -117,6 +119,19 @@ def test_unchanged_content_is_refreshed_in_place_without_a_notice(
     assert received(notices) == []
 
 
+def test_a_write_says_which_board_is_held_beside_the_snapshot(
+    writer: SnapshotWriter, valkey: redis.Redis, keys: Keys
+) -> None:
+    state = SourceState(lineage="7/1", state=1, as_of_ms=1000)
+    (first,) = writer.write([candidate(state=2)])
+    AlertWriter(valkey, keys).write(
+        [BoardCandidate(tenant_id="t1", source=state, revision=3, board=Board(alerts=(), subscriptions={}))]
+    )
+    unchanged, refused = writer.write([candidate(state=3), candidate(state=1)])
+    assert (first.board, unchanged.verdict, refused.verdict) == (None, "unchanged", "refused")
+    assert unchanged.board == refused.board == BoardVersion("7/1", 3)
+
+
 @pytest.mark.parametrize(
     ("lineage", "state", "as_of_ms", "refused"),
     [
@@ -177,7 +192,7 @@ def test_lost_data_starts_a_new_epoch(writer: SnapshotWriter, valkey: redis.Redi
 
 def test_a_script_that_the_server_does_not_know_yet_is_run_for_each_key(valkey: redis.Redis, keys: Keys) -> None:
     unknown = valkey.register_script(f"return KEYS[1] .. ARGV[1] -- {keys.prefix}")
-    assert run_for_each(valkey, unknown, [("a", ["1"]), ("b", ["2"])]) == [b"a1", b"b2"]
+    assert run_for_each(valkey, unknown, [(("a",), ["1"]), (("b",), ["2"])]) == [b"a1", b"b2"]
     assert run_for_each(valkey, unknown, []) == []
 
 

@@ -33,9 +33,12 @@ def test_a_claim_holds_for_everyone_until_the_tenant_is_done(valkey: redis.Redis
     ours, another = Throttle(valkey, keys), Throttle(valkey, keys)
     assert ours.claim(["t1", "t2"]) == ["t1", "t2"]
     assert another.claim(["t1", "t3"]) == ["t3"]
-    with ours.computing(["t1"]):
+    pipe = valkey.pipeline()
+    with ours.computing(["t1"], pipe):
+        pipe.execute()
         assert another.claim(["t1"]) == []
-    ours.done(["t1"])
+    ours.done(["t1"], pipe)
+    pipe.execute()
     eventually(lambda: another.claim(["t1"]) == ["t1"], within_s=2.0)
 
 
@@ -45,7 +48,9 @@ def test_a_claim_that_yields_is_taken_over_until_a_worker_has_the_tenant(valkey:
     assert sweepers.claim(["t1"]) == Throttle(valkey, keys, yields=True).claim(["t1"]) == []
     assert urgent.claim(["t1", "t2"], most=1) == ["t1"]
     assert another.claim(["t1"]) == sweepers.claim(["t1"]) == []
-    with sweepers.computing(["t2"]):
+    pipe = valkey.pipeline()
+    with sweepers.computing(["t2"], pipe):
+        pipe.execute()
         assert urgent.claim(["t2"]) == []
 
 
@@ -64,10 +69,11 @@ def test_the_breath_grows_with_each_computation_and_begins_anew_after_a_pause(
     monkeypatch.setattr("workers.capture.throttle.BREATH_S", 25.0)  # so long that none ends meanwhile
     monkeypatch.setattr("workers.capture.throttle.LONGEST_BREATH_S", 60.0)
     monkeypatch.setattr("workers.capture.throttle.PAUSE_S", 100.0)
-    throttle = Throttle(valkey, keys)
+    throttle, pipe = Throttle(valkey, keys), valkey.pipeline()
 
     def breaths(*tenant_ids: str) -> list[int]:
-        throttle.done(tenant_ids)
+        throttle.done(tenant_ids, pipe)
+        pipe.execute()
         return [round(valkey.pttl(keys.throttle(tenant_id)) / second) for tenant_id in tenant_ids]
 
     assert breaths("t1") == [25]
@@ -76,7 +82,7 @@ def test_the_breath_grows_with_each_computation_and_begins_anew_after_a_pause(
     assert 0 < valkey.pttl(keys.in_a_row("t1")) <= 100 * second
     valkey.delete(keys.in_a_row("t1"))  # as it expires
     assert breaths("t1") == [25]
-    throttle.done([])
+    assert breaths() == []
 
 
 def test_a_long_computation_keeps_its_hold_and_a_dead_one_loses_it(
@@ -84,7 +90,9 @@ def test_a_long_computation_keeps_its_hold_and_a_dead_one_loses_it(
 ) -> None:
     monkeypatch.setattr("workers.capture.throttle.RENEW_EVERY_S", 0.05)
     throttle = Throttle(valkey, keys)
-    with throttle.computing(["t1"]):
+    pipe = valkey.pipeline()
+    with throttle.computing(["t1"], pipe):
+        pipe.execute()
         # What a worker leaves that dies now; its renewals keep it up for as long as it lives.
         assert 0 < valkey.pttl(keys.throttle("t1")) <= COMPUTING_S * 1000
         valkey.delete(keys.throttle("t1"))

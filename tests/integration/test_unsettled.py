@@ -16,6 +16,7 @@ from tests.calculations import served
 from tests.rows import add_tenant
 from workers.audit.recount import differences, expected
 from workers.capture.changes import expand_everyone
+from workers.database import autocommit, driver_of
 from workers.kpi.dashboard import dashboard
 from workers.receipts.receipt import find_documents
 from workers.source import Source
@@ -168,7 +169,7 @@ class Books:
 
 def is_known(engine: Engine, now: datetime) -> bool:
     """Whether a load of that moment would look at unsettled documents alone."""
-    with engine.connect() as connection:
+    with autocommit(engine) as connection:
         return TENANT in known_of(connection, {TENANT: now.date()}, 0).known
 
 
@@ -324,7 +325,7 @@ def test_nothing_is_relied_on_where_rows_come_by_replication(db: Db, engine: Eng
             "INSERT INTO pg_subscription_rel SELECT oid, 'dashboard.payment'::regclass, 'r' FROM pg_subscription"
             " WHERE subname = 'from_afar'"
         )
-        assert known_of(connection, {TENANT: NOW.date()}, 0) == Unsettled()
+        assert known_of(driver_of(connection.connection), {TENANT: NOW.date()}, 0) == Unsettled()
         never_committed.rollback()
     assert is_known(engine, NOW)
 

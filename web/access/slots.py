@@ -9,17 +9,21 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import redis
 import structlog
 
 from shared.errors import StoreUnavailable
 from shared.keys import Keys
+from shared.scripts import run_for_each
 from shared.settings import Settings
 from web.http.problems import Allowance, TooMany, Unavailable
 from web.redis.circuit import Circuit
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 # The leases of a process that died are free again after this time.
 LEASE_S = 60
@@ -46,7 +50,8 @@ for i = 2, #ARGV do redis.call('ZADD', KEYS[1], now + ARGV[1], ARGV[i]) end
 redis.call('EXPIRE', KEYS[1], ARGV[1])
 """
 )
-_BATCH = 500
+LEASES_AT_ONCE = 500
+TENANTS_AT_ONCE = 50
 
 
 class TooManyConnections(TooMany):
@@ -144,12 +149,16 @@ class Slots:
         by_tenant: defaultdict[str, list[str]] = defaultdict(list)
         for lease_id, tenant_id in list(self._held.items()):
             by_tenant[tenant_id].append(lease_id)
-        for tenant_id, lease_ids in by_tenant.items():
-            for batch in _batches(lease_ids):
-                with self._circuit.guard():
-                    self._renew(keys=[self._keys.connections(tenant_id)], args=[LEASE_S, *batch])
-                # One that was freed meanwhile must not stay behind for a minute.
-                for lease_id in set(batch) - self._held.keys():
+        renewals = [
+            (tenant_id, batch) for tenant_id, leases in by_tenant.items() for batch in _batches(leases, LEASES_AT_ONCE)
+        ]
+        for together in _batches(renewals, TENANTS_AT_ONCE):
+            calls = (((self._keys.connections(tenant_id),), [LEASE_S, *leases]) for tenant_id, leases in together)
+            with self._circuit.guard():
+                run_for_each(self._client, self._renew, calls)
+            # One that was freed meanwhile must not stay behind for a minute.
+            for tenant_id, leases in together:
+                for lease_id in set(leases) - self._held.keys():
                     with self._circuit.guard():
                         self._client.zrem(self._keys.connections(tenant_id), lease_id)
 
@@ -160,5 +169,5 @@ def _descriptors() -> int:
     return max(1, (2**31 if allowed == resource.RLIM_INFINITY else allowed) - RESERVED_DESCRIPTORS)
 
 
-def _batches(ids: list[str]) -> Iterable[list[str]]:
-    return (ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH))
+def _batches(items: list[T], size: int) -> Iterable[list[T]]:
+    return (items[start : start + size] for start in range(0, len(items), size))

@@ -15,10 +15,11 @@ from gevent.event import Event
 from msgspec.structs import replace
 from prometheus_client import Counter
 
-from shared.alert_store import AlertReader, BoardVersion, StoredBoard
+from shared.alert_store import AlertReader, StoredBoard
 from shared.alerts import Announcement, Board, BoardAlert
 from shared.errors import DaybookError, StoreUnavailable
 from shared.notices import Notice
+from shared.versions import BoardVersion
 from shared.views import View
 from web.alerts.mailbox import BoardMailbox
 from web.live.held import Gone, Held

@@ -47,6 +47,7 @@ SOCK_SERVER_OPTIONS: dict[str, Any] = {"thread_class": NoReader}
 
 
 _SIZE_LIMIT = SizeLimit()
+_PING = bytes(FrameProtocol(client=False, extensions=[]).ping())
 
 
 class Message(NamedTuple):
@@ -97,7 +98,7 @@ class WebSocket:
 
     def ping(self) -> None:
         """Ask the client for a pong."""
-        self.connection.send(bytes(self._protocol.ping()))
+        self.connection.send(_PING)
 
     def close(self, code: int, reason: str) -> None:
         """Say why and part; the client's own close frame is awaited for a moment, not read."""

@@ -1,7 +1,7 @@
 """The keeper of alerts: takes the steps that a judgement or a command asks for, and shows the result in Redis.
 
 PostgreSQL is the truth; a board in Redis is read from it in one statement whose state guards the write. In the common
-case nothing has changed: then nothing is written, and Redis is only asked whether it still holds the board.
+case nothing has changed: then nothing is written; whether Redis still holds the board is known from the snapshot's writing.
 """
 
 from __future__ import annotations
@@ -11,18 +11,22 @@ from datetime import UTC, datetime
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+import psycopg
 import redis
 import structlog
 from sqlalchemy import Connection, Engine, exc, text
 
-from shared.alert_store import AlertReader, AlertWriter, BoardCandidate, BoardVersion
+from shared.alert_store import AlertWriter
 from shared.counters import ACKNOWLEDGED, ALERTS_BY_LEVEL, ALERTS_BY_RULE, RESOLVED, Tally
 from shared.errors import InvalidData
 from shared.keys import Keys
 from shared.store import SourceState
+from shared.versions import BoardVersion
 from workers.alerts import commands, tables
 from workers.alerts.commands import Command
 from workers.alerts.lifecycle import Change, Judgement, changes, failing
+from workers.alerts.tables import Known
+from workers.database import autocommit
 from workers.facts import KnownAlert
 from workers.source.clock import zone
 from workers.source.failures import translate_database_errors
@@ -31,7 +35,6 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-_MOMENT = text("SELECT now()")
 _TIMEZONE = text("SELECT timezone FROM dashboard.tenant WHERE tenant_id = :tenant_id")
 
 
@@ -41,7 +44,6 @@ class AlertKeeper:
 
     def __init__(self, engine: Engine, client: redis.Redis, keys: Keys) -> None:
         self._engine = engine
-        self._reader = AlertReader(client, keys)
         self._writer = AlertWriter(client, keys)
         self._client = client
         self._keys = keys
@@ -52,16 +54,32 @@ class AlertKeeper:
         *,
         known: Mapping[str, Sequence[KnownAlert]],
         revisions: Mapping[str, int],
+        shown: Mapping[str, BoardVersion | None],
         state: SourceState,
     ) -> list[str]:
         """Make each tenant's alerts follow from its judgement, made of `state` in which `known` and `revisions` stood.
+        `shown`: the boards that Redis holds of them.
 
         A judgement of an older state than the last one changes nothing. Returns the tenants whose alerts changed.
         """
-        due = sorted(tenant_id for tenant_id, one in judged.items() if changes(known.get(tenant_id, ()), one))
-        changed = self._take_steps(due, judged, state) if due else []
-        self._show_again(changed, {tenant_id: revisions.get(tenant_id, 0) for tenant_id in judged}, state)
-        return changed
+        loaded = {t: Known(revision=revisions.get(t, 0), alerts=known.get(t, ())) for t in judged}
+
+        def steps_of(tenant_id: str, alerts: Sequence[KnownAlert]) -> list[Change]:
+            return changes(alerts, judged[tenant_id])
+
+        due = {tenant_id: one for tenant_id, one in loaded.items() if steps_of(tenant_id, one.alerts)}
+        # Also what Redis does not hold as `state` had it: it may have lost it.
+        behind = {t for t, one in loaded.items() if BoardVersion(state.lineage, one.revision).replaces(shown.get(t))}
+        wanted = sorted(behind.union(due))
+        if not wanted:
+            return []
+        at = {tenant_id: one.at for tenant_id, one in judged.items()}
+        with translate_database_errors(wanted), autocommit(self._engine) as connection:
+            taken = _take_steps(connection, due, steps_of, at, state)
+            self._count([step for steps in taken.values() for step in steps])
+            boards = tables.read_boards(connection, wanted)
+        self._writer.write(boards)
+        return sorted(taken)
 
     def fail(self, tenant_id: str, *, since_ms: int, about: str | None = None) -> None:
         """Tell the tenant that its numbers cannot be computed, since then; what was known to hold stays.
@@ -72,15 +90,18 @@ class AlertKeeper:
         if where is None:
             return
         since = datetime.fromtimestamp(since_ms / 1000, UTC)
-        with translate_database_errors([tenant_id]), self._engine.begin() as connection:
-            tables.lock(connection, tenant_id)
-            at: datetime = connection.execute(_MOMENT).scalar_one()
-            known = tables.known_alerts(connection, [tenant_id], at).get(tenant_id, [])
+        with translate_database_errors([tenant_id]), autocommit(self._engine) as connection:
+            at = tables.moment(connection)
             day = at.astimezone(where).date()
-            steps = failing(tenant_id, known, today=day, since=since, at=at, about=about)
-            tables.apply(connection, {tenant_id: steps}, {tenant_id: at})
-        if steps:
-            self._count(steps)
+            taken = _take_steps(
+                connection,
+                tables.known_alerts(connection, [tenant_id], at),
+                lambda _, alerts: failing(tenant_id, alerts, today=day, since=since, at=at, about=about),
+                {tenant_id: at},
+                None,
+            )
+        if taken:
+            self._count(taken[tenant_id])
             self.show([tenant_id])
 
     def acknowledge(self, command: Command, alert_id: str) -> None:
@@ -106,12 +127,9 @@ class AlertKeeper:
 
     def show(self, tenant_ids: Sequence[str]) -> None:
         """Put the tenants' boards into Redis as PostgreSQL has them now."""
-        with translate_database_errors(tenant_ids), self._engine.begin() as connection:
+        with translate_database_errors(tenant_ids), autocommit(self._engine) as connection:
             boards = tables.read_boards(connection, tenant_ids)
-        self._writer.write(
-            BoardCandidate(tenant_id=read.tenant_id, source=read.state, revision=read.revision, board=read.board)
-            for read in boards
-        )
+        self._writer.write(boards)
 
     def remove(self, tenant_ids: Sequence[str]) -> None:
         """Tenants are gone: so are their boards."""
@@ -121,29 +139,6 @@ class AlertKeeper:
         """Delete what has been kept for long enough; returns how many alerts."""
         with translate_database_errors(), self._engine.begin() as connection:
             return tables.forget(connection)
-
-    def _take_steps(self, due: Sequence[str], judged: Mapping[str, Judgement], state: SourceState) -> list[str]:
-        with translate_database_errors(due), self._engine.begin() as connection:
-            mine = sorted(tables.lock_to_judge(connection, due, state))
-            # Only now that nobody else can change them is it certain what the steps are.
-            moment = max((judged[tenant_id].at for tenant_id in mine), default=datetime.now(UTC))
-            known = tables.known_alerts(connection, mine, moment)
-            steps = {tenant_id: changes(known.get(tenant_id, []), judged[tenant_id]) for tenant_id in mine}
-            tables.apply(connection, steps, {tenant_id: judged[tenant_id].at for tenant_id in mine})
-        self._count([step for taken in steps.values() for step in taken])
-        return [tenant_id for tenant_id, taken in steps.items() if taken]
-
-    def _show_again(self, changed: Sequence[str], revisions: Mapping[str, int], state: SourceState) -> None:
-        """Show what changed, and what Redis does not hold as `state` had it: it may have lost it."""
-        tenant_ids = list(revisions)
-        held = self._reader.versions(tenant_ids) if tenant_ids else []
-        behind = {
-            tenant_id
-            for tenant_id, version in zip(tenant_ids, held, strict=True)
-            if BoardVersion(state.lineage, revisions[tenant_id]).replaces(version)
-        }
-        if wanted := sorted(behind.union(changed)):
-            self.show(wanted)
 
     def _command(self, run: Callable[[Connection], T]) -> T:
         with translate_database_errors(), self._engine.begin() as connection:
@@ -175,3 +170,24 @@ class AlertKeeper:
             tally.add_to(self._client, self._keys)
         except redis.RedisError as error:
             log.warning("not_counted", error=type(error).__name__)
+
+
+def _take_steps(
+    connection: psycopg.Connection,
+    known: Mapping[str, Known],
+    steps_of: Callable[[str, Sequence[KnownAlert]], list[Change]],
+    at: Mapping[str, datetime],
+    state: SourceState | None,
+) -> dict[str, list[Change]]:
+    """Take the steps that follow from what is known; where somebody has changed a tenant's alerts meanwhile, those that
+    follow from what is known by then. Returns those that were taken."""
+    taken: dict[str, list[Change]] = {}
+    while steps := {tenant_id: found for tenant_id, one in known.items() if (found := steps_of(tenant_id, one.alerts))}:
+        revisions = {tenant_id: known[tenant_id].revision for tenant_id in steps}
+        mine = tables.take_steps(connection, steps, revisions, at, state)
+        taken |= {tenant_id: steps[tenant_id] for tenant_id in mine}
+        refused = sorted(steps.keys() - mine)
+        now_known = tables.known_alerts(connection, refused, max(at.values())) if refused else {}
+        # Whose alerts are the same as before was judged by a later state.
+        known = {tenant_id: one for tenant_id, one in now_known.items() if one.revision != revisions[tenant_id]}
+    return taken

@@ -1,4 +1,7 @@
-"""The alert tables in SQL. Each function takes a connection in a transaction; whoever changes a tenant locks it first."""
+"""The alert tables in SQL. Whoever changes a tenant's alerts raises the revision of its board with it, under the row's lock.
+
+A command does so in a transaction; what takes a plain connection is one statement, committed at once.
+"""
 
 from __future__ import annotations
 
@@ -8,27 +11,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+import psycopg
 from msgspec import UNSET
+from psycopg.rows import namedtuple_row
 from sqlalchemy import Connection, text
 
+from shared.alert_store import BoardCandidate
 from shared.alerts import KEPT_FOR, Board, BoardAlert, Subscription
 from shared.snapshot import Instant, Level, instant
 from shared.store import SourceState
 from workers.alerts.lifecycle import Change
+from workers.database import alone
 from workers.facts import KnownAlert, Row
 from workers.source.state import STATE, state_of
 
-# Always in the same order, so that two batches with tenants in common cannot wait for each other. A row comes back for
-# every tenant that has not yet been judged by a later state of this database.
-_LOCK_TO_JUDGE = text("""
-    INSERT INTO dashboard.alert_board AS board (tenant_id, lineage, state)
-    SELECT tenant_id, :lineage, :state FROM unnest(CAST(:tenant_ids AS text[])) AS asked (tenant_id) ORDER BY tenant_id
-    ON CONFLICT (tenant_id) DO UPDATE SET lineage = excluded.lineage, state = excluded.state
-    WHERE board.lineage IS DISTINCT FROM excluded.lineage OR board.state <= excluded.state
-    RETURNING tenant_id
-""")
-
-# For a command or a report of failure, which say nothing about the state of the database.
+# For a command.
 _LOCK = text("""
     INSERT INTO dashboard.alert_board AS board (tenant_id) VALUES (:tenant_id)
     ON CONFLICT (tenant_id) DO UPDATE SET revision = board.revision
@@ -36,47 +33,57 @@ _LOCK = text("""
 
 _RAISE_REVISION = text("UPDATE dashboard.alert_board SET revision = revision + 1 WHERE tenant_id = :tenant_id")
 
-_KNOWN = text("""
-    SELECT tenant_id, alert_id, rule, subject, local_date, level, message, metric, action_required, provisional, raised_at,
-           snoozed_until, cleared_at, params
-    FROM dashboard.alert
-    WHERE tenant_id = ANY(CAST(:tenant_ids AS text[]))
-        AND (cleared_at IS NULL OR local_date >= CAST(:today AS date) - 2 OR snoozed_until > CAST(:now AS timestamptz))
-""")
+_KNOWN = """
+    SELECT tenant_id, coalesce(board.revision, 0), alert_id, rule, subject, local_date, level, message, metric,
+           action_required, provisional, raised_at, snoozed_until, cleared_at, params
+    FROM unnest(%(tenant_ids)s::text[]) AS asked (tenant_id)
+    LEFT JOIN dashboard.alert_board AS board USING (tenant_id)
+    LEFT JOIN (
+        SELECT * FROM dashboard.alert
+        WHERE cleared_at IS NULL OR local_date >= %(today)s::date - 2 OR snoozed_until > %(now)s::timestamptz
+    ) AS alert USING (tenant_id)
+"""
 
-# Each step, what history says of it, and that the tenant's board is another one, in one statement. An acknowledgement
-# survives a reopening.
-_APPLY = text("""
+# Each step, what history says of it, and that the tenant's board is another one, in one statement: of those tenants whose
+# board is still the one from which the steps follow, and whom no later state of this database has judged. They are locked
+# always in the same order, so that two batches with tenants in common cannot wait for each other. An acknowledgement survives
+# a reopening.
+_TAKE = """
     WITH step AS (
-        SELECT * FROM unnest(
-            CAST(:tenant_ids AS text[]), CAST(:kinds AS text[]), CAST(:told AS boolean[]), CAST(:at AS timestamptz[]),
-            CAST(:alert_ids AS text[]), CAST(:rules AS text[]), CAST(:subjects AS text[]), CAST(:local_dates AS date[]),
-            CAST(:levels AS text[]), CAST(:messages AS text[]), CAST(:metrics AS text[]),
-            CAST(:action_required AS boolean[]), CAST(:provisional AS boolean[]), CAST(:raised_at AS timestamptz[]),
-            CAST(:snoozed_until AS timestamptz[]), CAST(:cleared_at AS timestamptz[]), CAST(:params AS text[])
-        ) AS s (tenant_id, kind, told, at, alert_id, rule, subject, local_date, level, message, metric, action_required,
-                provisional, raised_at, snoozed_until, cleared_at, params)
+        SELECT * FROM json_to_recordset(%(steps)s::json) AS s (
+            tenant_id text, revision bigint, kind text, told boolean, at timestamptz, alert_id text, rule text, subject text,
+            local_date date, level text, message text, metric text, action_required boolean, provisional boolean,
+            raised_at timestamptz, snoozed_until timestamptz, cleared_at timestamptz, params text)
+    ), mine AS (
+        INSERT INTO dashboard.alert_board AS board (tenant_id, revision, lineage, state)
+        SELECT DISTINCT tenant_id, revision + 1, %(lineage)s::text, %(state)s::bigint FROM step ORDER BY tenant_id
+        ON CONFLICT (tenant_id) DO UPDATE
+        SET revision = excluded.revision, lineage = coalesce(excluded.lineage, board.lineage),
+            state = coalesce(excluded.state, board.state)
+        WHERE board.revision = excluded.revision - 1
+            AND (excluded.state IS NULL OR board.lineage IS DISTINCT FROM excluded.lineage OR board.state <= excluded.state)
+        RETURNING tenant_id
     ), kept AS (
         INSERT INTO dashboard.alert AS alert (tenant_id, alert_id, rule, subject, local_date, level, message, metric,
                                               action_required, provisional, raised_at, snoozed_until, cleared_at,
                                               params)
         SELECT tenant_id, alert_id, rule, subject, local_date, level, message, metric, action_required, provisional,
                raised_at, snoozed_until, cleared_at, params
-        FROM step
+        FROM step JOIN mine USING (tenant_id)
         ON CONFLICT (tenant_id, alert_id) DO UPDATE
         SET level = excluded.level, message = excluded.message, action_required = excluded.action_required,
             provisional = excluded.provisional, cleared_at = excluded.cleared_at, params = excluded.params,
             reopened_at = CASE WHEN alert.cleared_at IS NOT NULL AND excluded.cleared_at IS NULL THEN now()
                                ELSE alert.reopened_at END
-    ), revised AS (
-        UPDATE dashboard.alert_board SET revision = revision + 1 WHERE tenant_id IN (SELECT tenant_id FROM step)
+    ), noted AS (
+        INSERT INTO dashboard.alert_event (tenant_id, alert_id, kind, at, level)
+        SELECT tenant_id, alert_id, kind, at, level FROM step JOIN mine USING (tenant_id) WHERE told
     )
-    INSERT INTO dashboard.alert_event (tenant_id, alert_id, kind, at, level)
-    SELECT tenant_id, alert_id, kind, at, level FROM step WHERE told
-""")
+    SELECT tenant_id FROM mine
+"""
 
 # The boards of these tenants and the state of the database that they are of, in one statement, which sees one state.
-_BOARDS = text(f"""
+_BOARDS = f"""
     SELECT state.*, asked.tenant_id, coalesce(board.revision, 0) AS revision,
            (SELECT coalesce(json_agg(
                 json_build_array(alert_id, level, message, metric, action_required, provisional, raised_at, reopened_at,
@@ -84,13 +91,13 @@ _BOARDS = text(f"""
                 ORDER BY raised_at DESC, alert_id), '[]')
             FROM dashboard.alert
             WHERE tenant_id = asked.tenant_id
-                AND (cleared_at IS NULL OR cleared_at > state.read_at - CAST(:kept_for AS interval)))::text AS alerts,
+                AND (cleared_at IS NULL OR cleared_at > state.read_at - %(kept_for)s::interval))::text AS alerts,
            (SELECT coalesce(json_agg(json_build_array(subject, levels, metrics)), '[]')
             FROM dashboard.subscription WHERE tenant_id = asked.tenant_id)::text AS subscriptions
     FROM ({STATE} OFFSET 0) state
-    CROSS JOIN unnest(CAST(:tenant_ids AS text[])) AS asked (tenant_id)
+    CROSS JOIN unnest(%(tenant_ids)s::text[]) AS asked (tenant_id)
     LEFT JOIN dashboard.alert_board board USING (tenant_id)
-""")  # noqa: S608 (our own words)
+"""  # noqa: S608 (our own words)
 
 _FORGET = text("""
     DELETE FROM dashboard.alert
@@ -101,13 +108,11 @@ _FORGET = text("""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BoardRead:
-    """A tenant's board as one state of the database has it, and how often its alerts had changed by then."""
+class Known:
+    """What is known of a tenant's alerts, and how often they had changed by then."""
 
-    tenant_id: str
-    state: SourceState
     revision: int
-    board: Board
+    alerts: Sequence[KnownAlert]
 
 
 class _AlertRow(Row, frozen=True):
@@ -137,12 +142,6 @@ _alert_rows = msgspec.json.Decoder(tuple[_AlertRow, ...])
 _subscription_rows = msgspec.json.Decoder(tuple[_SubscriptionRow, ...])
 
 
-def lock_to_judge(connection: Connection, tenant_ids: Sequence[str], state: SourceState) -> set[str]:
-    """Those of the tenants that were not yet judged by a later state; they are the transaction's to change."""
-    given = {"tenant_ids": list(tenant_ids), "lineage": state.lineage, "state": state.state}
-    return set(connection.execute(_LOCK_TO_JUDGE, given).scalars())
-
-
 def lock(connection: Connection, tenant_id: str) -> None:
     """Make the tenant's alerts the transaction's to change."""
     connection.execute(_LOCK, {"tenant_id": tenant_id})
@@ -153,50 +152,65 @@ def raise_revision(connection: Connection, tenant_id: str) -> None:
     connection.execute(_RAISE_REVISION, {"tenant_id": tenant_id})
 
 
-def known_alerts(connection: Connection, tenant_ids: Sequence[str], at: datetime) -> dict[str, list[KnownAlert]]:
-    """Alerts that could change, as they are now that the tenants are locked. Local days are within two of UTC's."""
-    found: dict[str, list[KnownAlert]] = {}
+def moment(connection: psycopg.Connection) -> datetime:
+    """The database's clock."""
+    now: datetime
+    (now,) = connection.execute("SELECT now()").fetchone() or ()
+    return now
+
+
+def known_alerts(connection: psycopg.Connection, tenant_ids: Sequence[str], at: datetime) -> dict[str, Known]:
+    """Alerts that could change, as they are now. Local days are within two of UTC's."""
+    found = {tenant_id: Known(revision=0, alerts=[]) for tenant_id in tenant_ids}
     given = {"tenant_ids": list(tenant_ids), "now": at, "today": at.astimezone(UTC).date()}
-    for tenant_id, *columns in connection.execute(_KNOWN, given):
-        found.setdefault(tenant_id, []).append(msgspec.convert(columns, KnownAlert))
+    with alone(connection):
+        rows = connection.execute(_KNOWN, given).fetchall()
+    for tenant_id, revision, *columns in rows:
+        alerts = [] if columns[0] is None else [msgspec.convert(columns, KnownAlert)]
+        found[tenant_id] = Known(revision=revision, alerts=[*found[tenant_id].alerts, *alerts])
     return found
 
 
-def apply(connection: Connection, steps: Mapping[str, Sequence[Change]], at: Mapping[str, datetime]) -> None:
-    """Take the steps of locked tenants and write their history; a tenant with steps gets a new revision."""
-    rows = [(tenant_id, step) for tenant_id, taken in steps.items() for step in taken]
-    if not rows:
-        return
-    alerts = [step.alert for _, step in rows]
-    given: dict[str, list[Any]] = {
-        "tenant_ids": [tenant_id for tenant_id, _ in rows],
-        "kinds": [step.kind for _, step in rows],
-        "told": [step.kind != "updated" or step.relevelled for _, step in rows],
-        "at": [at[tenant_id] for tenant_id, _ in rows],
-        "alert_ids": [alert.alert_id for alert in alerts],
-        "rules": [alert.rule for alert in alerts],
-        "subjects": [alert.subject for alert in alerts],
-        "local_dates": [alert.local_date for alert in alerts],
-        "levels": [alert.level for alert in alerts],
-        "messages": [alert.message for alert in alerts],
-        "metrics": [alert.metric for alert in alerts],
-        "action_required": [alert.action_required for alert in alerts],
-        "provisional": [alert.provisional for alert in alerts],
-        "raised_at": [alert.raised_at for alert in alerts],
-        "snoozed_until": [alert.snoozed_until for alert in alerts],
-        "cleared_at": [alert.cleared_at for alert in alerts],
-        "params": [alert.params for alert in alerts],
+def take_steps(
+    connection: psycopg.Connection,
+    steps: Mapping[str, Sequence[Change]],
+    revisions: Mapping[str, int],
+    at: Mapping[str, datetime],
+    state: SourceState | None,
+) -> set[str]:
+    """Take the steps of those tenants whose boards still have these revisions and were not yet judged by a later state than
+    `state`, and write their history; each gets a new revision. Returns the tenants. None: whatever the last one was.
+    """
+    rows = [
+        {
+            "tenant_id": tenant_id,
+            "revision": revisions[tenant_id],
+            "kind": step.kind,
+            "told": step.kind != "updated" or step.relevelled,
+            "at": at[tenant_id],
+            **msgspec.structs.asdict(step.alert),
+        }
+        for tenant_id, taken in steps.items()
+        for step in taken
+    ]
+    given = {
+        "steps": msgspec.json.encode(rows).decode(),
+        "lineage": None if state is None else state.lineage,
+        "state": None if state is None else state.state,
     }
-    connection.execute(_APPLY, given)
+    with alone(connection):
+        return {tenant_id for (tenant_id,) in connection.execute(_TAKE, given)}
 
 
-def read_boards(connection: Connection, tenant_ids: Sequence[str]) -> list[BoardRead]:
-    """The boards of these tenants."""
+def read_boards(connection: psycopg.Connection, tenant_ids: Sequence[str]) -> list[BoardCandidate]:
+    """The boards of these tenants, in a transaction of its own: its state has seen all that ended before."""
     asked = {"tenant_ids": list(tenant_ids), "kept_for": KEPT_FOR}
+    with alone(connection):
+        rows: list[Any] = connection.cursor(row_factory=namedtuple_row).execute(_BOARDS, asked).fetchall()
     return [
-        BoardRead(
+        BoardCandidate(
             tenant_id=row.tenant_id,
-            state=state_of(row, None)[0],
+            source=state_of(row, None)[0],
             revision=row.revision,
             board=Board(
                 alerts=tuple(map(_board_alert, _alert_rows.decode(row.alerts))),
@@ -206,7 +220,7 @@ def read_boards(connection: Connection, tenant_ids: Sequence[str]) -> list[Board
                 },
             ),
         )
-        for row in connection.execute(_BOARDS, asked)
+        for row in rows
     ]
 
 

@@ -6,34 +6,70 @@ can lose it. Every function takes a plain autocommit connection; each is safe to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import psycopg
+from psycopg.pq import ExecStatus
 
 EVERYONE = "*"
 # Over so long the midnight of tenants that somebody looks at is spread: at once they would hold up the changes of all others.
 HOT_MIDNIGHT_S = 3
 
 
-def any_at_once(connection: psycopg.Connection) -> bool:
-    """Whether there are changes that do not wait for a turn: asked a hundred times a second, so with a plan that is kept."""
-    found = connection.execute("SELECT FROM dashboard.change WHERE due_at IS NULL LIMIT 1", prepare=True)
-    return found.fetchone() is not None
+_LOOK = b"look"
+_ANY_AT_ONCE = "SELECT FROM dashboard.change WHERE due_at IS NULL AND id <> ALL ($1::bigint[]) LIMIT 1"
 
 
-def due_tenants(connection: psycopg.Connection, limit: int) -> dict[str, float]:
-    """Tenants with changes that do not wait for a turn, the longest pending first, and for how many seconds it has been: by
-    the database's own clock, since the statement ended that made the change."""
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A tenant's changes that do not wait for a turn. noted_at: when the statement ended that made the oldest one, by the
+    database's own clock, as a moment of time.monotonic() here."""
+
+    noted_at: float
+    ids: tuple[int, ...]
+
+
+def looking(connection: psycopg.Connection) -> Callable[[Collection[int]], bool]:
+    """How to ask over this connection whether there are changes that do not wait for a turn, other than those given.
+
+    Asked a hundred times a second: so its plan is kept, and it goes to the server without a cursor, which would take most of
+    the time. Behind a pooler nothing is kept.
+    """
+    if connection.prepare_threshold is None:
+        cursor = psycopg.RawCursor(connection)
+        return lambda but: cursor.execute(_ANY_AT_ONCE, [list(but)]).fetchone() is not None
+    driver = connection.pgconn
+
+    def look(but: Collection[int]) -> bool:
+        found = driver.exec_prepared(_LOOK, [f"{{{','.join(map(str, but))}}}".encode()])
+        if found.status != ExecStatus.TUPLES_OK:
+            raise psycopg.OperationalError(found.get_error_message())
+        return found.ntuples > 0
+
+    prepared = driver.prepare(_LOOK, _ANY_AT_ONCE.encode())
+    if prepared.status != ExecStatus.COMMAND_OK:
+        raise psycopg.OperationalError(prepared.get_error_message())
+    return look
+
+
+def due_tenants(connection: psycopg.Connection, limit: int) -> dict[str, Due]:
+    """Tenants with changes that do not wait for a turn, the longest pending first."""
+    # In the order of one index, so that no other serves a plan which is kept from when the table was empty.
     rows = connection.execute(
         """
-        SELECT tenant_id, coalesce(extract(epoch FROM clock_timestamp() - min(noted_at)), 0)::float8
-        FROM dashboard.change WHERE due_at IS NULL GROUP BY tenant_id ORDER BY min(id) LIMIT %s
+        SELECT tenant_id, coalesce(extract(epoch FROM clock_timestamp() - min(noted_at)), 0)::float8, array_agg(id)
+        FROM (SELECT tenant_id, id, noted_at FROM dashboard.change WHERE due_at IS NULL ORDER BY due_at, id OFFSET 0) AS due
+        GROUP BY tenant_id ORDER BY min(id) LIMIT %s
         """,
         [limit],
+        prepare=True,
     )
-    return dict(rows.fetchall())
+    seen_at = time.monotonic()
+    return {tenant_id: Due(seen_at - waited_s, tuple(ids)) for tenant_id, waited_s, ids in rows.fetchall()}
 
 
 def defer(connection: psycopg.Connection, tenant_ids: Sequence[str], delay_s: int) -> None:
@@ -57,7 +93,7 @@ def waited_tenants(connection: psycopg.Connection, limit: int, *, but: Sequence[
         """
         SELECT tenant_id FROM (
             SELECT tenant_id, due_at FROM dashboard.change
-            WHERE due_at <= clock_timestamp() AND tenant_id <> ALL (%s)
+            WHERE due_at <= statement_timestamp() AND tenant_id <> ALL (%s)
             ORDER BY due_at, id LIMIT %s
         ) AS longest
         GROUP BY tenant_id ORDER BY min(due_at)
@@ -125,28 +161,33 @@ def expand_everyone(connection: psycopg.Connection, *, hot: Sequence[str] = (), 
     )
 
 
+# Each zone that tenants live in, with the day that it was last seen at. To find those that are new all tenants are read.
+_ZONES = """
+    SELECT zones.timezone, local_day.local_date, clock_timestamp()
+    FROM (SELECT DISTINCT coalesce(timezone, 'UTC') AS timezone FROM dashboard.tenant) AS zones
+    LEFT JOIN dashboard.local_day USING (timezone)
+"""
+_SEEN_ZONES = "SELECT timezone, local_date, clock_timestamp() FROM dashboard.local_day"
+
+
 def roll_days(
     connection: psycopg.Connection,
     now: datetime | None = None,
     *,
+    new_zones: bool = True,
     hot: Callable[[], Sequence[str]] = list,
     delay_s: int = 0,
 ) -> int:
     """Make due every tenant whose local day has changed since this was last asked; returns how many.
 
     `now` (aware): by default what the database's clock says, as for a load. By one that is ahead of it tenants would be
-    computed for the day that ends, and not again when it has ended.
+    computed for the day that ends, and not again when it has ended. `new_zones`: whether to look for zones in which nobody
+    has lived before, too.
 
     Daily values roll, invoices become overdue and quotes expire at the tenant's midnight without any row changing. All wait
     for their turn, as in `defer`: those that are `hot`, asked for only when a day has changed, for HOT_MIDNIGHT_S at most.
     """
-    rows = connection.execute(
-        """
-        SELECT zones.timezone, local_day.local_date, clock_timestamp()
-        FROM (SELECT DISTINCT coalesce(timezone, 'UTC') AS timezone FROM dashboard.tenant) AS zones
-        LEFT JOIN dashboard.local_day USING (timezone)
-        """
-    ).fetchall()
+    rows = connection.execute(_ZONES if new_zones else _SEEN_ZONES).fetchall()
     moment = now or max((at for _, _, at in rows), default=None)
     if moment is None or not (rolled := _rolled({zone: day for zone, day, _ in rows}, moment)):
         return 0

@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 
 import redis
+from redis.client import Pipeline
 
 from shared.keys import Keys
 
@@ -79,7 +80,6 @@ class Throttle:
         self._computed: list[Sequence[str]] = []
         self._is_renewed = False
         self._claimed = client.register_script(_CLAIM)
-        self._breathe = client.register_script(_BREATHE)
 
     def claim(self, tenant_ids: Sequence[str], most: int | None = None) -> list[str]:
         """Those of the tenants that may be dispatched now, the first `most` of them; they are the caller's to dispatch."""
@@ -108,10 +108,10 @@ class Throttle:
         return claimed
 
     @contextlib.contextmanager
-    def computing(self, tenant_ids: Sequence[str]) -> Iterator[None]:
-        """While a worker computes the tenants nobody else does, however long it takes: changes from now on are another
-        computation's."""
-        self._hold(tenant_ids, COMPUTING_S)
+    def computing(self, tenant_ids: Sequence[str], pipe: Pipeline) -> Iterator[None]:
+        """While a worker computes the tenants nobody else does, however long it takes: changes from when `pipe` is executed
+        on are another computation's."""
+        self._queue_hold(pipe, tenant_ids, COMPUTING_S)
         with self._renewing:
             self._computed.append(tenant_ids)
             if not self._is_renewed:
@@ -136,23 +136,25 @@ class Throttle:
                 with contextlib.suppress(redis.RedisError):
                     self._hold([t for tenant_ids in self._computed for t in tenant_ids], COMPUTING_S)
 
-    def done(self, tenant_ids: Sequence[str]) -> None:
-        """The tenants are computed: after a breath they may be dispatched again."""
-        if not tenant_ids:
-            return
+    def done(self, tenant_ids: Sequence[str], pipe: Pipeline) -> None:
+        """The tenants are computed: after a breath they may be dispatched again. Said when `pipe` is executed."""
         keys = [key for t in dict.fromkeys(tenant_ids) for key in (self._keys.throttle(t), self._keys.in_a_row(t))]
-        self._breathe(keys=keys, args=[int(seconds * 1000) for seconds in (BREATH_S, LONGEST_BREATH_S, PAUSE_S)])
+        args = [int(seconds * 1000) for seconds in (BREATH_S, LONGEST_BREATH_S, PAUSE_S)]
+        pipe.eval(_BREATHE, len(keys), *keys, *args)
 
     def failed(self, tenant_ids: Sequence[str]) -> None:
         """The tenants could not be computed or dispatched: after a moment they may be dispatched again."""
         self._hold(tenant_ids, RETRY_S)
 
-    def left_out(self, tenant_ids: Sequence[str]) -> None:
-        """The tenants are in quarantine; see workers/quarantine.py."""
-        self._hold(tenant_ids, LEFT_OUT_S)
+    def left_out(self, tenant_ids: Sequence[str], pipe: Pipeline) -> None:
+        """The tenants are in quarantine; see workers/quarantine.py. Said when `pipe` is executed."""
+        self._queue_hold(pipe, tenant_ids, LEFT_OUT_S)
 
     def _hold(self, tenant_ids: Sequence[str], seconds: float) -> None:
         with self._client.pipeline(transaction=False) as pipe:
-            for tenant_id in tenant_ids:
-                pipe.set(self._keys.throttle(tenant_id), "held", px=int(seconds * 1000))
+            self._queue_hold(pipe, tenant_ids, seconds)
             pipe.execute()
+
+    def _queue_hold(self, pipe: Pipeline, tenant_ids: Sequence[str], seconds: float) -> None:
+        for tenant_id in tenant_ids:
+            pipe.set(self._keys.throttle(tenant_id), "held", px=int(seconds * 1000))

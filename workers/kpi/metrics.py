@@ -10,13 +10,14 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal, Protocol
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from shared.currency import exponent
 from shared.snapshot import Metric, Trend, instant
-from workers.facts import TenantFacts
+from workers.facts import Clock, TenantFacts
 from workers.kpi.confidence import confidence
-from workers.kpi.days import Period, complete, trailing, yesterday
+from workers.kpi.days import Period, complete, elapsed_share, trailing, yesterday
 from workers.kpi.money import ONE, RATIO_PLACES, ZERO, minor_unit, rounded_or_none
 from workers.kpi.profit import difference
 from workers.kpi.totals import Total
@@ -45,11 +46,16 @@ class Daily(Protocol):
     def total(self, period: Period) -> Total: ...
 
 
-def flow_metric(facts: TenantFacts, name: str, daily: Daily, day_share: Decimal) -> Metric:
+def sample(clock: Clock, daily: Daily) -> Total:
+    """What the confidence of a flow's metric looks at."""
+    return daily.total(trailing(clock.today, SAMPLE_DAYS))
+
+
+def flow_metric(facts: TenantFacts, name: str, daily: Daily, looked_at: Total, day_share: Decimal) -> Metric:
     """Today so far against the whole of yesterday; "down" is held back until three quarters of the day have passed.
 
-    No percentage while a document of either day has no rate. The confidence looks at the trailing 28 days. day_share: how
-    much of today has passed, 0..1.
+    No percentage while a document of either day has no rate. looked_at: its `sample`. day_share: how much of today has
+    passed, 0..1.
     """
     clock, places = facts.clock, _money_places(facts)
     day_before = yesterday(clock.today)
@@ -68,10 +74,16 @@ def flow_metric(facts: TenantFacts, name: str, daily: Daily, day_share: Decimal)
         percent=None if lacking else change_percent(value, previous),
         trend="stable" if held_back else trend,
         reason=PARTIAL_DAY if held_back else UNSET if daily.known else ALLOCATIONS_UNKNOWN,
-        looked_at=daily.total(trailing(clock.today, SAMPLE_DAYS)),
+        looked_at=looked_at,
         day_share=day_share,
         counted=daily.on(clock.today),
     )
+
+
+def flow_at(metric: Metric, looked_at: Total, clock: Clock) -> Metric:
+    """A flow's metric of the same facts at another moment of the same local day, where its trend is the same."""
+    trust, factors = confidence(looked_at, elapsed_share(clock))
+    return msgspec.structs.replace(metric, confidence=trust, confidence_factors=factors, timestamp=instant(clock.as_of))
 
 
 def _usual_floor(facts: TenantFacts, daily: Daily) -> Decimal:

@@ -24,6 +24,9 @@ from workers.loops.loop import Loop
 log = structlog.get_logger()
 
 EVERY_S = 1.0
+# A zone in which nobody has lived before has had no midnight yet, and its tenants are computed as they come. To find it all
+# tenants are read.
+NEW_ZONES_EVERY_S = 10.0
 # How soon it looks again while more waits than workers have taken up, and how much it queues then. Who is queued has begun to
 # wait behind others, so no more are than begin at once.
 BUSY_POLL_S = 0.025
@@ -55,6 +58,7 @@ class ColdLoop(Loop):
         self._cold_delay_s = cold_delay_s
         self._others_pass = others_pass
         self._next_second = 0.0
+        self._next_zones = 0.0
 
     def step(self, connection: psycopg.Connection) -> float:
         started = time.monotonic()
@@ -70,7 +74,11 @@ class ColdLoop(Loop):
         return min(BUSY_POLL_S, until_next_second) if waits else until_next_second
 
     def _begin_second(self, connection: psycopg.Connection) -> None:
-        rolled = changes.roll_days(connection, hot=self._looked.everyone, delay_s=self._cold_delay_s)
+        if new_zones := self._next_second >= self._next_zones:
+            self._next_zones = self._next_second + NEW_ZONES_EVERY_S
+        rolled = changes.roll_days(
+            connection, new_zones=new_zones, hot=self._looked.everyone, delay_s=self._cold_delay_s
+        )
         if rolled:
             log.info("local_day_rolled", tenants=rolled)
         if self._others_pass():
@@ -93,7 +101,7 @@ class ColdLoop(Loop):
             sent = self._dispatch.send(due, most=most - queued)
             if sent is None:
                 return False
-            queued += sent
+            queued += len(sent)
         return queued == most
 
     def _beat(self) -> None:

@@ -40,8 +40,8 @@ class Dispatch:
 
     def send(
         self, due: Sequence[str], noted_at: Mapping[str, float] = NOTHING_NOTED, *, most: int | None = None
-    ) -> int | None:
-        """Queue those of the tenants that nobody computes, the first `most` of them; returns how many, None when Redis was
+    ) -> list[str] | None:
+        """Queue those of the tenants that nobody computes, the first `most` of them; returns them, None when Redis was
         away: then they are still due.
 
         `noted_at`: since when changes wait that somebody looks at, by time.monotonic(); see workers/stages.py.
@@ -65,4 +65,4 @@ class Dispatch:
             with contextlib.suppress(redis.RedisError):  # the keys expire by themselves, only later
                 self._throttle.failed(claimed)
             return None
-        return len(claimed)
+        return claimed

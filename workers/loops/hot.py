@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Collection, Sequence
 
 import psycopg
 import redis
@@ -30,6 +31,11 @@ LOOK_SHARE = 9
 LONGEST_POLL_S = 0.25
 # More than this waits its turn in PostgreSQL, where it costs nothing, rather than in the queue.
 MOST_AT_ONCE = 2000
+# Each look compares each change that is there with each that was queued just now.
+MOST_REMEMBERED = 100
+# Who was found to be looked at is not asked about again for so long.
+HOT_FOR_S = 60.0
+MOST_HOT = 10_000
 
 # A kept plan may have been made while the table was empty, when reading all of it looks cheapest. Soon a hundred thousand
 # changes may wait in it.
@@ -49,6 +55,9 @@ class HotLoop(Loop):
         self._looks_s: deque[float] = deque(maxlen=10)
         self._looked_at = 0.0
         self._waits = False
+        self._found = False
+        self._queued: dict[int, float] = {}
+        self._hot_until: dict[str, float] = {}
 
     def step(self, connection: psycopg.Connection) -> float:
         started = time.monotonic()
@@ -59,44 +68,68 @@ class HotLoop(Loop):
             return RECONNECT_S[0]
         return self._pause_s(is_full, time.monotonic() - started)
 
+    def _connect(self) -> psycopg.Connection:
+        connection = super()._connect()
+        self._any_at_once = changes.looking(connection)
+        return connection
+
     def _look(self, connection: psycopg.Connection) -> bool:
         """True while tasks wait for a worker. `_waits` says whether tenants do, or are being computed."""
         # One task more would wait. What becomes due meanwhile shares the next one, at a third of the cost for each tenant.
         is_full = self._waits and not self._dispatch.is_taken_up()
-        if is_full and time.monotonic() - self._looked_at < LONGEST_POLL_S:
+        now = time.monotonic()
+        if is_full and now - self._looked_at < LONGEST_POLL_S:
             return True
-        self._looked_at = time.monotonic()
-        noted_at = self._due(connection)
-        if noted_at and not self._waits:
+        self._looked_at = now
+        self._queued = {change: at for change, at in self._queued.items() if now - at < LONGEST_POLL_S}
+        self._found = self._waits or self._any_at_once(self._queued)
+        if not self._found:
+            return False
+        due = self._due(connection)
+        if due and not self._waits:
             # Asked only now: while nothing is due, a look is one short statement and nothing of Redis.
             is_full = not self._dispatch.is_taken_up()
-        self._waits = bool(noted_at)
-        if noted_at and not is_full and self._dispatch.send(list(noted_at), noted_at) is None:
-            self._stopping.wait(RECONNECT_S[0])
+        queued: list[str] | None = []
+        if due and not is_full:
+            queued = self._dispatch.send(list(due), {tenant_id: one.noted_at for tenant_id, one in due.items()})
+            if queued is None:
+                self._stopping.wait(RECONNECT_S[0])
+        self._waits = queued is None or len(queued) < len(due)
+        self._remember([change for tenant_id in queued or () for change in due[tenant_id].ids], now)
         return is_full
 
-    def _due(self, connection: psycopg.Connection) -> dict[str, float]:
-        """The tenants that are due at once, each with when its oldest change was noted, by time.monotonic(); all others
-        wait from now on."""
-        if not self._waits and not changes.any_at_once(connection):
-            return {}
-        pending_s = changes.due_tenants(connection, MOST_AT_ONCE)
-        if changes.EVERYONE in pending_s:
+    def _remember(self, queued: Sequence[int], now: float) -> None:
+        """Changes whose tenants were just queued: until they are settled they are no news."""
+        if len(self._queued) + len(queued) <= MOST_REMEMBERED:
+            self._queued |= dict.fromkeys(queued, now)
+
+    def _due(self, connection: psycopg.Connection) -> dict[str, changes.Due]:
+        """The tenants that are due at once and were not queued just now for the same changes; all others wait from now on."""
+        due = changes.due_tenants(connection, MOST_AT_ONCE)
+        if changes.EVERYONE in due:
             changes.expand_everyone(connection, hot=self._looked.everyone(), delay_s=self._cold_delay_s)
-            pending_s = changes.due_tenants(connection, MOST_AT_ONCE)
+            due = changes.due_tenants(connection, MOST_AT_ONCE)
             # The next one for everyone may be there already: it is no tenant's, and expanded at the next look.
-            pending_s.pop(changes.EVERYONE, None)
-        seen_at = time.monotonic()
-        noted_at = {tenant_id: seen_at - waited_s for tenant_id, waited_s in pending_s.items()}
-        if not noted_at or not self._cold_delay_s:
-            return noted_at
-        hot = self._looked.among(list(noted_at))
-        if cold := [tenant_id for tenant_id in noted_at if tenant_id not in hot]:
-            changes.defer(connection, cold, self._cold_delay_s)
-        return {tenant_id: at for tenant_id, at in noted_at.items() if tenant_id in hot}
+            due.pop(changes.EVERYONE, None)
+        due = {tenant_id: one for tenant_id, one in due.items() if not self._queued.keys() >= set(one.ids)}
+        if not due or not self._cold_delay_s:
+            return due
+        if cold := self._not_looked_at(due):
+            changes.defer(connection, sorted(cold), self._cold_delay_s)
+        return {tenant_id: one for tenant_id, one in due.items() if tenant_id not in cold}
+
+    def _not_looked_at(self, due: Collection[str]) -> set[str]:
+        """Those of the tenants at whom nobody looks. Whoever was looked at a moment ago is not asked about again."""
+        now = time.monotonic()
+        unknown = [tenant_id for tenant_id in due if self._hot_until.get(tenant_id, now) <= now]
+        hot = self._looked.among(unknown)
+        if len(self._hot_until) >= MOST_HOT:
+            self._hot_until.clear()
+        self._hot_until |= dict.fromkeys(hot, now + HOT_FOR_S)
+        return set(unknown) - hot
 
     def _pause_s(self, is_full: bool, took_s: float) -> float:
-        if self._waits:
+        if self._found:
             # A long queue is expensive to look at, too: never spend more than half of the time on looking.
             return max(BUSY_POLL_S if is_full else IDLE_POLL_S, took_s)
         # The fastest of the last looks: the others only say how busy the machine is.

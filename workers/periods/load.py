@@ -11,15 +11,16 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import text
+from psycopg.rows import namedtuple_row
 
 from workers.facts import NOTHING_KEPT, KeptPast, KeptTotal
 from workers.kpi.windows import MOST_CALENDARS, edges, first_live_day
+from workers.query import Query
 from workers.source.batch import Batch, expanded, refuse_nonsense_in
 
 # edges: where stretches begin, and after the last of them the first day that is not looked up here.
 # Read as dates once for each tenant: in the sum it would be done again for each of its days.
-_TOTALS = text(
+_TOTALS = Query(
     expanded("""
     SELECT a.tenant_id, b.stale_since, b.kept_at, kept.totals
     FROM (
@@ -99,7 +100,8 @@ class Past:
 
 def _read(batch: Batch, wanted: Mapping[str, str]) -> dict[str, Kept]:
     found = {}
-    for row in batch.connection.execute(_TOTALS, {"tenant_ids": list(wanted), "edges": list(wanted.values())}):
+    asked = {"tenant_ids": list(wanted), "edges": list(wanted.values())}
+    for row in _TOTALS.run(batch.connection, asked, namedtuple_row):
         answer = row.totals or "[]"
         totals = _decoder.decode(answer)
         refuse_nonsense_in(row.tenant_id, answer, totals)

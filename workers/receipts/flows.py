@@ -17,8 +17,9 @@ _INVOICES = of_days(
         "SELECT a.tenant_id,",
         """i.invoice_id::text AS id, i.reference::text AS reference, i.due_date,
            coalesce(i.currency::text, 'XXX') AS currency,
-           sign.of * round(worth.total - coalesce(i.tax, 0), {minor i.currency}) AS own_net,
-           sign.of * round(worth.total, {minor i.currency}) AS own_gross""",
+           CASE i.kind WHEN 'invoice' THEN 1 ELSE -1 END
+           * round(worth.total - coalesce(i.tax, 0), {minor i.currency}) AS own_net,
+           CASE i.kind WHEN 'invoice' THEN 1 ELSE -1 END * round(worth.total, {minor i.currency}) AS own_gross""",
     )
 )
 _PAYMENTS = of_days(

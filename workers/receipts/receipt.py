@@ -21,6 +21,7 @@ from sqlalchemy import Connection, text
 from shared.receipts import Before, Head, Made, Question, ReceiptStore
 from shared.snapshot import instant
 from shared.store import SnapshotReader
+from workers.database import driver_of
 from workers.facts import Clock, Tenant
 from workers.kpi.days import Period
 from workers.kpi.money import exact
@@ -104,7 +105,7 @@ def find_documents(source: Source, tenant_id: str, question: Question, *, now: d
 def _links(connection: Connection, tenant_id: str, books: Books, local: Clock) -> Links:
     if not books.links_followed:
         return "told"
-    return "unsettled" if known_of(connection, {tenant_id: local.today}).known else "followed"
+    return "unsettled" if known_of(driver_of(connection.connection), {tenant_id: local.today}).known else "followed"
 
 
 def _compared(now: Listed, reading: Reading) -> Compared:

@@ -18,7 +18,8 @@ class Threshold(Row, frozen=True, kw_only=True):
     value: Decimal
 
 
-# Which alerts could be changed by what is computed now? Today's, those that have not ended, and those whose snooze runs on.
+# Which alerts could be changed by what is computed now? Those that have not ended, of the others today's, and those whose
+# snooze runs on; each of these through an index of its own, of which that of all that have ended must not be one.
 KNOWN = Family(
     "alerts",
     KnownAlert,
@@ -26,9 +27,13 @@ KNOWN = Family(
     SELECT k.*
     FROM asked a
     CROSS JOIN LATERAL (
+        SELECT * FROM dashboard.alert WHERE tenant_id = a.tenant_id AND cleared_at IS NULL
+        UNION ALL
+        SELECT * FROM dashboard.alert WHERE tenant_id = a.tenant_id AND local_date = a.today AND {there cleared_at}
+        UNION ALL
         SELECT * FROM dashboard.alert
-        WHERE tenant_id = a.tenant_id
-            AND (cleared_at IS NULL OR local_date = a.today OR snoozed_until > CAST(:now AS timestamptz))
+        WHERE tenant_id = a.tenant_id AND snoozed_until > CAST(:now AS timestamptz)
+            AND local_date <> a.today AND {there cleared_at}
         OFFSET 0
     ) k
 """,
@@ -38,7 +43,11 @@ KNOWN = Family(
 THRESHOLDS = Family(
     "thresholds",
     Threshold,
-    "SELECT a.tenant_id, t.rule, t.value FROM asked a JOIN dashboard.threshold t ON t.tenant_id = a.tenant_id",
+    """
+    SELECT t.*
+    FROM asked a
+    CROSS JOIN LATERAL (SELECT * FROM dashboard.threshold WHERE tenant_id = a.tenant_id OFFSET 0) t
+""",
 )
 
 

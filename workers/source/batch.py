@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -11,11 +10,12 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, TextClause, text
+import psycopg
 
 from shared.currency import exponent
 from shared.errors import InvalidData
 from workers.facts import Clock, Row, Tenant
+from workers.query import Query
 from workers.source.columns import Missing, with_nulls
 from workers.source.conversion import with_conversions
 
@@ -23,7 +23,8 @@ from workers.source.conversion import with_conversions
 # each tenant's rows are found through an index by (tenant, date).
 #
 # What is read of a table stands in LATERAL (… OFFSET 0): the planner takes it as it is, tenant by tenant through the index.
-# Left free, it would join whole tables for a batch of fifty, and other tenants' history would cost time.
+# Left free, it would join whole tables for a batch of fifty, and other tenants' history would cost time. It names its columns
+# where * would be many: each one that nobody uses is set up all the same, and carried as null with every row.
 #
 # How many rows one tenant has the planner cannot know, and where it expects few it compares all with all. A FULL JOIN can
 # only be carried out by hashing, whatever is expected: so such sets are joined by one, and what has no partner is sorted
@@ -43,15 +44,17 @@ _ASKED = """
 """
 
 # All groups of a tenant and family in one JSON text, made by the server and read in one go: a row for each group would
-# cost several times as much, most of it here.
+# cost several times as much, most of it here. Only between two groups a line ends: within one it is escaped.
 _ANSWER = """
-    SELECT tenant_id, '{name}' AS family, json_agg(json_build_array({columns}))::text
+    SELECT tenant_id, '{name}' AS family, '[' || string_agg(json_build_array({columns})::text, E',\\n') || ']'
     FROM ({rows}) AS {name}
     GROUP BY tenant_id
 """
 
-Groups = defaultdict[str, dict[str, tuple[Any, ...]]]
-"""Groups of facts by tenant and family."""
+Answers = dict[str, dict[str, str]]
+"""What the database answered, by tenant and family: groups of facts, not yet read."""
+Groups = dict[str, tuple[Any, ...]]
+"""One tenant's groups of facts by family."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +79,29 @@ class Statement:
     sql: str
     families: Mapping[str, msgspec.json.Decoder[tuple[Any, ...]]]
 
-    def reading(self, missing: Missing) -> TextClause:
+    def reading(self, missing: Missing) -> Query:
         """The statement as it can be carried out."""
         return _ready(self.sql, missing)
 
+    def read(self, tenant_id: str, answers: Mapping[str, str]) -> Groups:
+        """The groups that a tenant's answers hold.
+
+        Raises InvalidData when an amount is missing, NaN or infinite, and for a value that its type cannot hold.
+        """
+        found = {}
+        for family, answer in answers.items():
+            try:
+                groups = self.families[family].decode(answer)
+            except msgspec.ValidationError as error:
+                raise InvalidData(tenant_id, f"{family}: {error}") from error
+            refuse_nonsense_in(tenant_id, answer, groups)
+            found[family] = groups
+        return found
+
 
 @lru_cache(maxsize=1000)
-def _ready(sql: str, missing: Missing) -> TextClause:
-    return text(with_nulls(sql, missing))
+def _ready(sql: str, missing: Missing) -> Query:
+    return Query(with_nulls(sql, missing))
 
 
 def statement(*parts: str | Family, **names: str) -> Statement:
@@ -114,7 +132,7 @@ def expanded(sql: str) -> str:
 class Batch:
     """Tenants that exist, their clocks, and the transaction that reads them."""
 
-    connection: Connection
+    connection: psycopg.Connection
     tenants: Mapping[str, Tenant]
     clocks: Mapping[str, Clock]
     missing: Missing = frozenset()
@@ -124,20 +142,16 @@ class Batch:
         kept = {tenant_id: tenant for tenant_id, tenant in self.tenants.items() if concerned(tenant_id)}
         return replace(self, tenants=kept)
 
-    def groups(self, query: Statement) -> Groups:
-        """Run the statement over all the tenants; it may ask for the moment as :now.
-
-        Raises InvalidData when an amount is missing, NaN or infinite, and for a value that its type cannot hold.
-        """
-        found: Groups = defaultdict(dict)
-        for tenant_id, family, answer in self.connection.execute(query.reading(self.missing), self._asked()):
-            try:
-                groups = query.families[family].decode(answer)
-            except msgspec.ValidationError as error:
-                raise InvalidData(tenant_id, f"{family}: {error}") from error
-            refuse_nonsense_in(tenant_id, answer, groups)
-            found[tenant_id][family] = groups
+    def answers(self, query: Statement) -> Answers:
+        """Run the statement over all the tenants; it may ask for the moment as :now."""
+        found: Answers = {}
+        for tenant_id, family, answer in query.reading(self.missing).run(self.connection, self._asked()).fetchall():
+            found.setdefault(tenant_id, {})[family] = answer
         return found
+
+    def groups(self, query: Statement) -> dict[str, Groups]:
+        """The same, read. Raises as Statement.read."""
+        return {tenant_id: query.read(tenant_id, answers) for tenant_id, answers in self.answers(query).items()}
 
     def _asked(self) -> dict[str, Any]:
         tenants = self.tenants.values()

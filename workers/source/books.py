@@ -25,7 +25,7 @@ class Books(Row, frozen=True, kw_only=True):
 # Has a tenant any document at all? (Of any date: it found its first row.)
 READ_BOOKS = """
     books AS MATERIALIZED (
-    SELECT a.tenant_id, NOT said.nothing AS links_known,
+    SELECT a.*, NOT said.nothing AS links_known,
            NOT said.nothing AND (
                EXISTS (SELECT FROM dashboard.payment AS payment
                        WHERE tenant_id = a.tenant_id AND status = 'succeeded' AND unapplied IS NULL

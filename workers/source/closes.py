@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from sqlalchemy import Connection, text
+import psycopg
 
 from shared.store import SourceState
 from workers.facts import Close, ShownMonths
+from workers.query import Query
 from workers.source.batch import Family
 from workers.source.months import KEEP_MONTHS, keep_months_parameters
 
@@ -36,7 +37,7 @@ CLOSES = Family(
 # what did not change is not written again: a sweep over quiet tenants writes nothing. Always in the same order, so that
 # two batches with tenants in common cannot wait for each other. In the same round trip the changes that they follow from are
 # forgotten.
-KEEP = text(f"""
+KEEP = Query(f"""
     WITH settled AS (
         DELETE FROM dashboard.change WHERE id = ANY(CAST(:settled AS bigint[]))
     ),
@@ -65,7 +66,7 @@ def is_first_day(closes: Sequence[Close], today: date) -> bool:
 
 
 def write_closes(
-    connection: Connection,
+    connection: psycopg.Connection,
     closes: Mapping[str, Close],
     months: Mapping[str, ShownMonths],
     state: SourceState,
@@ -74,8 +75,8 @@ def write_closes(
     """Keep each tenant's close, and of some their closed months, as computed from `state`, and forget the changes that are
     settled by it."""
     values = closes.values()
-    connection.execute(
-        KEEP,
+    KEEP.run(
+        connection,
         {
             "state": state.state,
             "settled": list(settled),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import re
-from itertools import groupby
 
 from shared.currency import EXPONENTS
 
@@ -17,49 +17,32 @@ _RATE = """(
         ORDER BY f.rate_date DESC, f.tenant_id = '*'
         LIMIT 1
     )"""
-_LOOKUP = """
-    LEFT JOIN LATERAL (
-        SELECT CASE WHEN {document}.currency::text <> a.base THEN {newest} END AS rate OFFSET 0
-    ) {alias} ON true
-""".replace("{newest}", _RATE)
 
 # An amount times money.factor, rounded to money.places, is in base units, or where there is no rate in the document's own
 # currency, which money.no_rate names. 'XXX' is ISO 4217's code for no currency. A rate that is not positive is none.
 _MONEY = """
     CROSS JOIN LATERAL (
-        SELECT CASE WHEN {document}.currency::text = a.base THEN 1 ELSE {rate} END AS rate OFFSET 0
-    ) own
-    CROSS JOIN LATERAL (
-        SELECT own.rate, coalesce(own.rate, 1) AS factor,
-               CASE WHEN own.rate IS NULL THEN coalesce({document}.currency::text, 'XXX') END AS no_rate,
-               CASE WHEN own.rate IS NULL THEN {minor {document}.currency} ELSE a.places END AS places
+        SELECT coalesce({document}.rate_to_base, 1) AS factor,
+               CASE WHEN {document}.rate_to_base IS NULL THEN coalesce({document}.currency::text, 'XXX') END AS no_rate,
+               CASE WHEN {document}.rate_to_base IS NULL THEN {minor {document}.currency} ELSE a.places END AS places
     ) money
 """
+_TO_BASE = "CASE WHEN {document}.currency::text = a.base THEN 1 ELSE {rate} END"
 _OWN = "CASE WHEN {document}.base_rate > 0 THEN {document}.base_rate END"
 
-_FLOW = _MONEY.replace("{rate}", f"coalesce({_OWN}, {_RATE})")
-_BALANCE = _MONEY.replace("{rate}", f"coalesce({_RATE}, {_OWN})")
+_FLOW = _TO_BASE.replace("{rate}", f"coalesce({_OWN}, {_RATE})")
+_BALANCE = _TO_BASE.replace("{rate}", f"coalesce({_RATE}, {_OWN})")
 
-
-def _minor() -> str:
-    by_places = sorted((places, code) for code, places in EXPONENTS.items() if places != 2)
-    cases = []
-    for places, codes in groupby(by_places, key=lambda pair: pair[0]):
-        names = ", ".join(f"'{code}'" for _, code in codes)
-        cases.append(f"WHEN {{currency}}::text IN ({names}) THEN {places}")
-    return f"CASE {' '.join(cases)} ELSE 2 END"
-
-
-_MINOR = _minor()
+_PLACES = json.dumps({code: places for code, places in EXPONENTS.items() if places != 2})
+_MINOR = f"coalesce(('{_PLACES}'::jsonb ->> {{currency}}::text)::integer, 2)"
 
 
 def with_conversions(body: str) -> str:
     """The statement with its marks filled in; it must have the tenants as `a`.
 
-    {flow d on day}: what the document d is worth as a flow of that day; {balance d}: as a balance now; {balance d on day}: as
-    that day ended. Each adds `money`.
-    {rate d on day as x}: joins x.rate, the one to convert d's currency with, whatever d says itself; null for the base
-    currency. {minor c}: the decimals of the currency c.
+    {flow d on day}: what the document d is converted by as a flow of that day; {balance d}: as a balance now; {balance d on
+    day}: as that day ended. Where that is d.rate_to_base, selected behind OFFSET 0 so that it is looked up once a row,
+    {money d} adds `money`. {minor c}: the decimals of the currency c.
     """
     body = re.sub(
         r"\{flow (\w+) on ([\w.]+)\}", lambda m: _FLOW.replace("{document}", m[1]).replace("{day}", m[2]), body
@@ -69,9 +52,5 @@ def with_conversions(body: str) -> str:
         lambda m: _BALANCE.replace("{document}", m[1]).replace("{day}", m[2] or "a.today"),
         body,
     )
-    body = re.sub(
-        r"\{rate (\w+) on ([\w.]+) as (\w+)\}",
-        lambda m: _LOOKUP.replace("{document}", m[1]).replace("{day}", m[2]).replace("{alias}", m[3]),
-        body,
-    )
+    body = re.sub(r"\{money (\w+)\}", lambda m: _MONEY.replace("{document}", m[1]), body)
     return re.sub(r"\{minor ([\w.]+)\}", lambda m: _MINOR.replace("{currency}", m[1]), body)

@@ -89,7 +89,8 @@ UNSPENT = """
     JOIN (SELECT *, source_kind AS kind, source_id AS payment_id FROM spare) p ON p.tenant_id = a.tenant_id
     CROSS JOIN LATERAL (SELECT round(p.left_over, 20) AS left_over) trimmed
     CROSS JOIN LATERAL (SELECT round(trimmed.left_over, {minor p.currency}) AS amount) own_money
-    {balance p}
+    CROSS JOIN LATERAL (SELECT p.currency, {balance p} AS rate_to_base OFFSET 0) converted
+    {money converted}
     WHERE own_money.amount <> 0
 """
 

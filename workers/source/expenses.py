@@ -13,11 +13,13 @@ SPENT = """
            round(coalesce(e.total, 'NaN') * money.factor, money.places) AS gross
     FROM asked a
     CROSS JOIN LATERAL (
-        SELECT * FROM dashboard.expense AS expense
+        SELECT expense_id, reference, category, vendor, expense_date, due_date, paid_on, currency, total, tax,
+               {flow expense on expense.{day}} AS rate_to_base
+        FROM dashboard.expense AS expense
         WHERE tenant_id = a.tenant_id AND status = 'posted' AND {day} BETWEEN a.today - 60 AND a.today
         OFFSET 0
     ) e
-    {flow e on e.{day}}
+    {money e}
 """
 _EXPENSES = """
     SELECT tenant_id, day, category, no_rate, count(*) AS documents, count(*) FILTER (WHERE anomaly) AS anomalies,
@@ -42,14 +44,19 @@ UNPAID = """
                round(coalesce(e.total, 'NaN') * money.factor, money.places) AS amount
         FROM asked a
         CROSS JOIN LATERAL (
-            SELECT * FROM dashboard.expense AS unpaid
-            WHERE tenant_id = a.tenant_id AND status = 'posted' AND paid_on IS NULL
-            UNION ALL
-            SELECT * FROM dashboard.expense AS ordered
-            WHERE tenant_id = a.tenant_id AND status = 'posted' AND paid_on > a.today
+            SELECT *, {balance either} AS rate_to_base
+            FROM (
+                SELECT expense_id, reference, category, vendor, due_date, paid_on, currency, total, base_rate
+                FROM dashboard.expense AS unpaid
+                WHERE tenant_id = a.tenant_id AND status = 'posted' AND paid_on IS NULL
+                UNION ALL
+                SELECT expense_id, reference, category, vendor, due_date, paid_on, currency, total, base_rate
+                FROM dashboard.expense AS ordered
+                WHERE tenant_id = a.tenant_id AND status = 'posted' AND paid_on > a.today
+            ) either
             OFFSET 0
         ) e
-        {balance e}
+        {money e}
         WHERE e.total IS DISTINCT FROM 0
     ),
     crediting AS (

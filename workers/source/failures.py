@@ -22,7 +22,7 @@ def translate_database_errors(tenant_ids: Sequence[str] = ()) -> Iterator[None]:
     """
     try:
         yield
-    except (exc.ProgrammingError, psycopg.errors.InsufficientPrivilege) as error:
+    except (exc.ProgrammingError, psycopg.ProgrammingError) as error:
         cause = error.orig if isinstance(error, exc.DBAPIError) else error
         if isinstance(cause, psycopg.errors.UndefinedTable):
             lacks = f"{str(cause).splitlines()[0]}; bin/dash remap puts mapped views back"
@@ -35,8 +35,9 @@ def translate_database_errors(tenant_ids: Sequence[str] = ()) -> Iterator[None]:
         cause = error.orig if isinstance(error, exc.DBAPIError) else error
         said = first_line(cause) if isinstance(cause, psycopg.Error) else str(cause).partition("\n")[0]
         raise InvalidData(tenant_ids[0] if tenant_ids else "", said) from error
-    except exc.NotSupportedError as error:
-        if isinstance(error.orig, psycopg.Error) and error.orig.diag.source_function == "RevalidateCachedQuery":
+    except (exc.NotSupportedError, psycopg.NotSupportedError) as error:
+        cause = error.orig if isinstance(error, exc.DBAPIError) else error
+        if isinstance(cause, psycopg.Error) and cause.diag.source_function == "RevalidateCachedQuery":
             raise SourceUnavailable("the tables have changed") from error
         raise
     except (exc.InternalError, psycopg.errors.IdleInTransactionSessionTimeout) as error:

@@ -14,18 +14,20 @@ RECENT_INVOICES = """
                money.no_rate,
                i.tax IS NULL OR abs(i.total) < abs(i.tax) OR i.kind = 'invoice' AND i.due_date IS NULL AS anomaly,
                CASE WHEN i.kind = 'invoice' THEN i.due_date - i.issue_date END AS terms_days,
-               sign.of * round((worth.total - coalesce(i.tax, 0)) * money.factor, money.places) AS net,
-               sign.of * round(worth.total * money.factor, money.places) AS gross
+               round((worth.total - coalesce(i.tax, 0)) * signed.factor, money.places) AS net,
+               round(worth.total * signed.factor, money.places) AS gross
         FROM asked a
         CROSS JOIN LATERAL (
-            SELECT * FROM dashboard.invoice AS invoice
+            SELECT invoice_id, reference, client_id, kind, issue_date, due_date, currency, total, tax,
+                   {flow invoice on invoice.issue_date} AS rate_to_base
+            FROM dashboard.invoice AS invoice
             WHERE tenant_id = a.tenant_id AND status = 'posted' AND issue_date BETWEEN a.today - 89 AND a.today
+                AND kind IN ('invoice', 'credit_note')
             OFFSET 0
         ) i
-        {flow i on i.issue_date}
-        CROSS JOIN LATERAL (SELECT CASE i.kind WHEN 'invoice' THEN 1 WHEN 'credit_note' THEN -1 END AS of) sign
+        {money i}
+        CROSS JOIN LATERAL (SELECT CASE i.kind WHEN 'invoice' THEN money.factor ELSE -money.factor END AS factor) signed
         CROSS JOIN LATERAL (SELECT coalesce(i.total, 'NaN') AS total) worth
-        WHERE sign.of IS NOT NULL
     )
 """
 

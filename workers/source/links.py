@@ -8,7 +8,7 @@ PAYER = """
         SELECT i.client_id::text
         FROM dashboard.allocation AS l
         CROSS JOIN LATERAL (
-            SELECT * FROM dashboard.invoice AS target
+            SELECT client_id, kind FROM dashboard.invoice AS target
             WHERE tenant_id = l.tenant_id AND invoice_id = l.invoice_id AND status = 'posted'
             OFFSET 0
         ) i
@@ -37,27 +37,33 @@ LINKS_OF_WANTED = """
         WHERE i.kind IN ('invoice', 'credit_note')
     ),
     link AS MATERIALIZED (
-        SELECT t.tenant_id, t.base, t.target_id, t.target_kind, coalesce(t.currency, 'XXX') AS target_currency,
-               t.total, t.room, l.allocation_id::text AS allocation_id, coalesce(l.amount, 'NaN') AS amount,
-               l.source_kind::text AS source_kind, l.source_id::text AS source_id,
-               coalesce(s.currency::text, 'XXX') AS source_currency, s.base_rate AS source_rate, s.day
-        FROM target t
-        CROSS JOIN LATERAL (
-            SELECT * FROM dashboard.allocation AS allocation
-            WHERE tenant_id = t.tenant_id AND invoice_id = t.target_id
-            OFFSET 0
-        ) l
-        CROSS JOIN LATERAL (
-            SELECT paid_on AS day, currency, base_rate FROM dashboard.payment AS payment
-            WHERE tenant_id = t.tenant_id AND payment_id = l.source_id AND kind = l.source_kind
-                AND status = 'succeeded' AND paid_on <= t.today
-            UNION ALL
-            SELECT issue_date, currency, base_rate FROM dashboard.invoice AS note
-            WHERE tenant_id = t.tenant_id AND invoice_id = l.source_id AND kind = l.source_kind AND kind = 'credit_note'
-                AND status = 'posted' AND issue_date <= t.today
-            OFFSET 0
-        ) s
-        WHERE t.target_kind = 'invoice' OR l.source_kind = 'refund'
+        SELECT a.*, CASE WHEN a.source_currency <> a.target_currency THEN {flow source on a.day} END AS source_rate,
+               CASE WHEN a.source_currency <> a.target_currency THEN {flow target on a.day} END AS target_rate
+        FROM (
+            SELECT t.tenant_id, t.base, t.target_id, t.target_kind, coalesce(t.currency, 'XXX') AS target_currency,
+                   t.total, t.room, l.allocation_id::text AS allocation_id, coalesce(l.amount, 'NaN') AS amount,
+                   l.source_kind::text AS source_kind, l.source_id::text AS source_id,
+                   coalesce(s.currency::text, 'XXX') AS source_currency, s.base_rate, s.day
+            FROM target t
+            CROSS JOIN LATERAL (
+                SELECT * FROM dashboard.allocation AS allocation
+                WHERE tenant_id = t.tenant_id AND invoice_id = t.target_id
+                OFFSET 0
+            ) l
+            CROSS JOIN LATERAL (
+                SELECT paid_on AS day, currency, base_rate FROM dashboard.payment AS payment
+                WHERE tenant_id = t.tenant_id AND payment_id = l.source_id AND kind = l.source_kind
+                    AND status = 'succeeded' AND paid_on <= t.today
+                UNION ALL
+                SELECT issue_date, currency, base_rate FROM dashboard.invoice AS note
+                WHERE tenant_id = t.tenant_id AND invoice_id = l.source_id AND kind = l.source_kind AND kind = 'credit_note'
+                    AND status = 'posted' AND issue_date <= t.today
+                OFFSET 0
+            ) s
+            WHERE t.target_kind = 'invoice' OR l.source_kind = 'refund'
+        ) a
+        CROSS JOIN LATERAL (SELECT a.source_currency AS currency, a.base_rate) source
+        CROSS JOIN LATERAL (SELECT a.target_currency AS currency, NULL::numeric AS base_rate) target
     ),
 """
 
@@ -66,7 +72,8 @@ LINKS_OF_WANTED = """
 #   target_id, target_kind, target_currency, total, room (of a credit note whose balance the host keeps, what refunds may
 #   take of it; else null)
 #   allocation_id, amount (in the target's currency)
-#   source_kind, source_id, source_currency, source_rate (its own base_rate), day (of the source, which alone decides)
+#   source_kind, source_id, source_currency, day (of the source, which alone decides)
+#   source_rate, target_rate: where the two currencies differ what they are converted by on that day, null without a rate
 # and `followed` has beside these
 #   settles   by how much the link lowers what is left of its target: negative where a refund reopens an invoice
 #   taken     what of the amount is used up, so that the source does not have it any more
@@ -115,7 +122,6 @@ _FOLLOWED = """
     noted AS (
         SELECT a.tenant_id, a.source_id, sum({worth}) AS taken
         FROM on_invoices a
-        {rates}
         WHERE a.source_kind = 'credit_note'
         GROUP BY a.tenant_id, a.source_id
     ),
@@ -128,7 +134,7 @@ _FOLLOWED = """
         FULL JOIN noted ON noted.tenant_id = a.tenant_id AND noted.source_id = a.target_id
         WHERE CASE WHEN a.target_kind = 'credit_note' THEN true ELSE false END
     ),
-    capped AS MATERIALIZED (
+    capped AS (
         SELECT * FROM on_invoices
         UNION ALL
         SELECT {columns}, used_up.taken, used_up.taken
@@ -136,32 +142,19 @@ _FOLLOWED = """
         CROSS JOIN LATERAL (SELECT greatest(0, least(a.amount, a.limited - (a.so_far - a.amount))) AS taken) used_up
     ),
     followed AS MATERIALIZED (
-        SELECT a.*, a.taken AS worth, NULL::text AS lacks FROM capped a WHERE a.source_currency = a.target_currency
-        UNION ALL
-        SELECT a.*, {worth}, CASE WHEN {source rate} IS NOT NULL AND {target rate} IS NULL THEN a.target_currency END
-        FROM capped a {rates} WHERE a.source_currency <> a.target_currency
+        SELECT a.*, {worth} AS worth,
+               CASE WHEN a.source_rate IS NOT NULL AND a.target_rate IS NULL THEN a.target_currency END AS lacks
+        FROM capped a
     )
 """
 _COLUMNS = """
     a.tenant_id, a.base, a.target_id, a.target_kind, a.target_currency, a.allocation_id, a.amount, a.source_kind, a.source_id,
-    a.source_currency, a.source_rate, a.day
-"""
-# Both currencies at the rates of the source's day, its own by its own rate first.
-_RATES = """
-    CROSS JOIN LATERAL (SELECT a.source_currency AS currency) source
-    CROSS JOIN LATERAL (SELECT a.target_currency AS currency) target
-    {rate source on a.day as of_source}
-    {rate target on a.day as of_target}
+    a.source_currency, a.source_rate, a.target_rate, a.day
 """
 # Rounding to 40 places makes the division keep as many: its error stays far below what any rounding could notice.
 _WORTH = """
     CASE WHEN a.source_currency = a.target_currency THEN a.taken
-         ELSE round(a.taken * {target rate}, 40) / {source rate} END
+         ELSE round(a.taken * a.target_rate, 40) / a.source_rate END
 """
-_SOURCE_RATE = """
-    CASE WHEN a.source_currency = a.base THEN 1 WHEN a.source_rate > 0 THEN a.source_rate ELSE of_source.rate END
-"""
-_TARGET_RATE = "CASE WHEN a.target_currency = a.base THEN 1 ELSE of_target.rate END"
 
-FOLLOWED = _FOLLOWED.replace("{worth}", _WORTH).replace("{rates}", _RATES).replace("{columns}", _COLUMNS)
-FOLLOWED = FOLLOWED.replace("{source rate}", _SOURCE_RATE).replace("{target rate}", _TARGET_RATE)
+FOLLOWED = _FOLLOWED.replace("{worth}", _WORTH).replace("{columns}", _COLUMNS)

@@ -21,7 +21,8 @@ SHOWN_MONTHS = Family(
     """
     SELECT a.tenant_id, s.day, s.base_currency, s.basis, s.months,
            CASE WHEN s.day >= a.today THEN s.before ELSE '{}' END AS before
-    FROM asked a JOIN dashboard.shown_months s ON s.tenant_id = a.tenant_id
+    FROM asked a
+    CROSS JOIN LATERAL (SELECT * FROM dashboard.shown_months WHERE tenant_id = a.tenant_id OFFSET 0) s
 """,
 )
 

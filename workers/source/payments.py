@@ -9,16 +9,18 @@ from workers.source.batch import Family
 RECENT_PAYMENTS = """
     recent_payment AS MATERIALIZED (
         SELECT a.tenant_id, a.today, p.paid_on AS day, p.kind::text AS kind, {payer} AS client_id, money.no_rate,
-               CASE p.kind WHEN 'refund' THEN -1 ELSE 1 END
-               * round(coalesce(p.amount, 'NaN') * money.factor, money.places) AS amount
+               round(coalesce(p.amount, 'NaN') * CASE p.kind WHEN 'refund' THEN -money.factor ELSE money.factor END,
+                     money.places) AS amount
         FROM asked a
         CROSS JOIN LATERAL (
-            SELECT * FROM dashboard.payment AS payment
+            SELECT tenant_id, payment_id, reference, client_id, kind, paid_on, currency, amount,
+                   {flow payment on payment.paid_on} AS rate_to_base
+            FROM dashboard.payment AS payment
             WHERE tenant_id = a.tenant_id AND status = 'succeeded' AND paid_on BETWEEN a.today - 60 AND a.today
+                AND kind IN ('payment', 'refund')
             OFFSET 0
         ) p
-        {flow p on p.paid_on}
-        WHERE p.kind IN ('payment', 'refund')
+        {money p}
     )
 """
 
@@ -49,18 +51,21 @@ CASH_SINCE = Family(
         WHERE cash_balance_on IS NOT NULL
     ) a
     CROSS JOIN LATERAL (
-        SELECT CASE kind WHEN 'refund' THEN -1 ELSE 1 END AS sign, paid_on AS day, currency::text, base_rate,
-               coalesce(amount, 'NaN') AS amount
-        FROM dashboard.payment AS payment
-        WHERE tenant_id = a.tenant_id AND status = 'succeeded' AND paid_on BETWEEN a.first AND a.last
-            AND kind IN ('payment', 'refund')
-        UNION ALL
-        SELECT -1, paid_on, currency::text, base_rate, coalesce(total, 'NaN')
-        FROM dashboard.expense AS expense
-        WHERE tenant_id = a.tenant_id AND status = 'posted' AND paid_on BETWEEN a.first AND a.last
+        SELECT *, {flow either on either.day} AS rate_to_base
+        FROM (
+            SELECT CASE kind WHEN 'refund' THEN -1 ELSE 1 END AS sign, paid_on AS day, currency::text, base_rate,
+                   coalesce(amount, 'NaN') AS amount
+            FROM dashboard.payment AS payment
+            WHERE tenant_id = a.tenant_id AND status = 'succeeded' AND paid_on BETWEEN a.first AND a.last
+                AND kind IN ('payment', 'refund')
+            UNION ALL
+            SELECT -1, paid_on, currency::text, base_rate, coalesce(total, 'NaN')
+            FROM dashboard.expense AS expense
+            WHERE tenant_id = a.tenant_id AND status = 'posted' AND paid_on BETWEEN a.first AND a.last
+        ) either
         OFFSET 0
     ) moved
-    {flow moved on moved.day}
+    {money moved}
     GROUP BY a.tenant_id, money.no_rate
 """,
 )

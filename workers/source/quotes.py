@@ -16,14 +16,16 @@ DECIDED_QUOTES = """
                round(coalesce(q.total, 'NaN') * money.factor, money.places) AS amount
         FROM asked a
         CROSS JOIN LATERAL (
-            SELECT * FROM (
+            SELECT quote_id, reference, client_id, status, issue_date, expiry_date, decision_day, currency, total,
+                   {flow decided on decided.issue_date} AS rate_to_base
+            FROM (
                 SELECT *, dashboard.decision_date(status, decided_on, expiry_date, issue_date) AS decision_day
                 FROM dashboard.quote AS quote
             ) decided
             WHERE tenant_id = a.tenant_id AND decision_day BETWEEN a.today - 179 AND a.today
             OFFSET 0
         ) q
-        {flow q on q.issue_date}
+        {money q}
     )
 """
 
@@ -43,20 +45,23 @@ QUOTES = Family(
            CASE WHEN money.no_rate IS NOT NULL THEN a.today END
     FROM asked a
     CROSS JOIN LATERAL (
-        SELECT issue_date, currency, base_rate, total,
-               CASE WHEN expiry_date <= a.today + 90 THEN expiry_date END AS expires_on
-        FROM dashboard.quote AS sent
-        WHERE tenant_id = a.tenant_id AND status = 'sent' AND coalesce(expiry_date, 'infinity') >= a.today
-        UNION ALL
-        SELECT issue_date, currency, base_rate, total, NULL
+        SELECT *, {balance undecided} AS rate_to_base
         FROM (
-            SELECT *, dashboard.decision_date(status, decided_on, expiry_date, issue_date) AS decision_day
-            FROM dashboard.quote AS quote
-        ) decided
-        WHERE tenant_id = a.tenant_id AND decision_day > a.today AND status <> 'sent'
+            SELECT issue_date, currency, base_rate, total,
+                   CASE WHEN expiry_date <= a.today + 90 THEN expiry_date END AS expires_on
+            FROM dashboard.quote AS sent
+            WHERE tenant_id = a.tenant_id AND status = 'sent' AND coalesce(expiry_date, 'infinity') >= a.today
+            UNION ALL
+            SELECT issue_date, currency, base_rate, total, NULL
+            FROM (
+                SELECT *, dashboard.decision_date(status, decided_on, expiry_date, issue_date) AS decision_day
+                FROM dashboard.quote AS quote
+            ) decided
+            WHERE tenant_id = a.tenant_id AND decision_day > a.today AND status <> 'sent'
+        ) undecided
         OFFSET 0
     ) q
-    {balance q}
+    {money q}
     GROUP BY a.tenant_id, a.today, q.expires_on, money.no_rate
 """,
 )

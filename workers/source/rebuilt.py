@@ -80,7 +80,8 @@ _OPEN_OF_THESE = """
         ) then_open
         CROSS JOIN LATERAL (SELECT round(then_open.balance, {minor i.currency}) AS amount) own_money
         CROSS JOIN LATERAL (SELECT a.today - 1 AS day) closed
-        {balance i on closed.day}
+        CROSS JOIN LATERAL (SELECT i.currency, {balance i on closed.day} AS rate_to_base OFFSET 0) converted
+        {money converted}
         WHERE {there i.tenant_id} AND i.issue_date < a.today AND (i.written_off_on IS NULL OR i.written_off_on >= a.today)
             AND own_money.amount > 0
     )

@@ -26,26 +26,33 @@ _SETTLED = """
 # at whole books or at single documents, which {document} then picks out.
 _OPEN = """
     open AS MATERIALIZED (
-        SELECT a.tenant_id, a.today, i.invoice_id::text AS invoice_id, i.reference::text AS reference,
-               i.client_id, i.issue_date, i.due_date, coalesce(i.currency::text, 'XXX') AS currency,
-               i.tax IS NULL OR abs(i.total) < abs(i.tax) OR i.due_date IS NULL OR i.issue_date > a.today AS anomaly,
-               left_over.balance, own_money.amount, money.factor, money.places, money.no_rate,
-               round(left_over.balance * money.factor, money.places) AS worth
-        FROM {asked} a
-        CROSS JOIN LATERAL (
-            SELECT * FROM dashboard.invoice AS invoice
-            WHERE tenant_id = a.tenant_id {document} AND status = 'posted' AND kind = 'invoice'
-                AND (balance IS NULL OR balance > 0)
-                AND (written_off_on IS NULL OR written_off_on > a.today)
+        SELECT a.tenant_id, a.today, a.invoice_id::text AS invoice_id, a.reference::text AS reference,
+               a.client_id, a.issue_date, a.due_date, coalesce(a.currency::text, 'XXX') AS currency,
+               a.tax IS NULL OR abs(a.total) < abs(a.tax) OR a.due_date IS NULL OR a.issue_date > a.today AS anomaly,
+               a.balance, a.amount, money.factor, money.places, money.no_rate,
+               round(a.balance * money.factor, money.places) AS worth
+        FROM (
+            SELECT i.tenant_id, i.invoice_id, i.reference, i.client_id, i.issue_date, i.due_date, i.currency, i.total, i.tax,
+                   a.today, a.places, left_over.balance, own_money.amount, {balance i} AS rate_to_base
+            FROM {asked} a
+            CROSS JOIN LATERAL (
+                SELECT tenant_id, invoice_id, reference, client_id, issue_date, due_date, currency, base_rate, total, tax,
+                       balance
+                FROM dashboard.invoice AS invoice
+                WHERE tenant_id = a.tenant_id {document} AND status = 'posted' AND kind = 'invoice'
+                    AND (balance IS NULL OR balance > 0)
+                    AND (written_off_on IS NULL OR written_off_on > a.today)
+                OFFSET 0
+            ) i
+            {settled}
+            CROSS JOIN LATERAL (
+                SELECT coalesce(i.balance, coalesce(i.total, 'NaN') - {settles}) AS balance
+            ) left_over
+            CROSS JOIN LATERAL (SELECT round(left_over.balance, {minor i.currency}) AS amount) own_money
+            WHERE {there i.tenant_id} AND CASE WHEN own_money.amount > 0 THEN true ELSE false END
             OFFSET 0
-        ) i
-        {settled}
-        CROSS JOIN LATERAL (
-            SELECT coalesce(i.balance, coalesce(i.total, 'NaN') - {settles}) AS balance
-        ) left_over
-        CROSS JOIN LATERAL (SELECT round(left_over.balance, {minor i.currency}) AS amount) own_money
-        {balance i}
-        WHERE {there i.tenant_id} AND CASE WHEN own_money.amount > 0 THEN true ELSE false END
+        ) a
+        {money a}
     )
 """
 _SETTLED_SUM = "FULL JOIN settled_sum s ON s.tenant_id = i.tenant_id AND s.target_id = i.invoice_id"
@@ -96,15 +103,16 @@ OPEN_INVOICES = Family(
 # overdue on no day. Each piece is rounded by itself and the last one is what is left of the rounded whole.
 PIECES = """
     WITH promised AS (
-        SELECT o.*, l.amount AS promised, p.paid_on AS day, p.payment_id, l.allocation_id
+        SELECT o.tenant_id, o.today, o.invoice_id, o.balance, o.worth, o.factor, o.places, o.no_rate, l.amount AS promised,
+               p.paid_on AS day, p.payment_id, l.allocation_id
         FROM asked a
         CROSS JOIN LATERAL (
-            SELECT * FROM dashboard.payment AS payment
+            SELECT payment_id, kind, paid_on FROM dashboard.payment AS payment
             WHERE tenant_id = a.tenant_id AND status = 'succeeded' AND paid_on > a.today
             OFFSET 0
         ) p
         CROSS JOIN LATERAL (
-            SELECT * FROM dashboard.allocation AS allocation
+            SELECT allocation_id, invoice_id, amount FROM dashboard.allocation AS allocation
             WHERE tenant_id = a.tenant_id AND source_kind = 'payment' AND source_id = p.payment_id
             OFFSET 0
         ) l
@@ -128,16 +136,17 @@ PIECES = """
         GROUP BY tenant_id, invoice_id
     ),
     piece AS (
-        SELECT tenant_id, today, invoice_id, no_rate, day,
-               CASE WHEN final THEN worth - coalesce(sum(part) FILTER (WHERE NOT final)
-                                                     OVER (PARTITION BY tenant_id, invoice_id), 0) ELSE part END AS amount
-        FROM part
+        SELECT p.tenant_id, p.today, p.invoice_id, p.no_rate, p.day,
+               CASE WHEN p.final THEN p.worth - coalesce(s.parts, 0) ELSE p.part END AS amount, false AS whole
+        FROM (SELECT * FROM part WHERE day BETWEEN today AND today + 29) p
+        FULL JOIN part_sum s ON s.tenant_id = p.tenant_id AND s.invoice_id = p.invoice_id
+        WHERE {there p.tenant_id}
         UNION ALL
         SELECT o.tenant_id, o.today, o.invoice_id, o.no_rate, coalesce(o.due_date, o.today),
-               o.worth - coalesce(s.parts, 0)
-        FROM open o
+               o.worth - coalesce(s.parts, 0), s.tenant_id IS NULL
+        FROM (SELECT * FROM open WHERE coalesce(due_date, today) BETWEEN today AND today + 29) o
         FULL JOIN part_sum s ON s.tenant_id = o.tenant_id AND s.invoice_id = o.invoice_id
-        WHERE s.complete IS NOT TRUE
+        WHERE {there o.tenant_id} AND s.complete IS NOT TRUE
     )
 """
 
@@ -146,12 +155,14 @@ INCOMING = Family(
     IncomingGroup,
     """
     {pieces}
-    SELECT tenant_id, day, no_rate, count(DISTINCT invoice_id) AS documents, sum(amount) AS amount,
-           count(DISTINCT invoice_id) FILTER (WHERE first_day < day) AS again
+    SELECT tenant_id, day, no_rate, count(*) AS documents, sum(amount) AS amount, count(*) FILTER (WHERE again) AS again
     FROM (
-        SELECT *, min(day) OVER (PARTITION BY tenant_id, invoice_id) AS first_day
+        SELECT tenant_id, day, no_rate, amount, false AS again FROM piece WHERE whole
+        UNION ALL
+        SELECT tenant_id, day, no_rate, sum(amount), min(day) OVER (PARTITION BY tenant_id, invoice_id) < day
         FROM piece
-        WHERE day BETWEEN today AND today + 29
+        WHERE NOT whole
+        GROUP BY tenant_id, invoice_id, day, no_rate
     ) coming
     GROUP BY tenant_id, day, no_rate
 """.replace("{pieces}", PIECES),

@@ -19,12 +19,15 @@ RECURRING = Family(
            coalesce(r.terms_days, 0) AS terms_days, {held made.newest} AS newest_document
     FROM asked a
     CROSS JOIN LATERAL (
-        SELECT tenant_id, recurring_id, kind, currency, coalesce(amount, 'NaN') AS worth, NULL::numeric AS base_rate,
-               interval_unit, interval_count, next_on, ends_on, terms_days
-        FROM dashboard.recurring AS template WHERE tenant_id = a.tenant_id AND active
+        SELECT *, {balance active} AS rate_to_base
+        FROM (
+            SELECT tenant_id, recurring_id, kind, currency, coalesce(amount, 'NaN') AS worth, NULL::numeric AS base_rate,
+                   interval_unit, interval_count, next_on, ends_on, terms_days
+            FROM dashboard.recurring AS template WHERE tenant_id = a.tenant_id AND active
+        ) active
         OFFSET 0
     ) r
-    {balance r}
+    {money r}
     CROSS JOIN LATERAL (
         SELECT CASE r.kind
             WHEN 'invoice' THEN (
@@ -35,6 +38,7 @@ RECURRING = Family(
                 SELECT max(e.expense_date) FROM dashboard.expense AS e
                 WHERE e.tenant_id = r.tenant_id AND e.recurring_id = r.recurring_id AND e.status = 'posted')
             END AS newest
+        OFFSET 0
     ) made
     WHERE r.kind IN ('invoice', 'expense') AND r.interval_unit IN ('day', 'week', 'month', 'year')
         AND r.interval_count > 0 AND r.next_on <= a.today + 29

@@ -67,7 +67,8 @@ _BROUGHT = """
             WHERE {both f.tenant_id r.tenant_id} AND CASE WHEN f.settles = 0 THEN false ELSE true END
         ) f
         FULL JOIN target a ON a.tenant_id = f.tenant_id AND a.target_id = f.target_id
-        {flow a on a.issue_date}
+        CROSS JOIN LATERAL (SELECT a.currency, {flow a on a.issue_date} AS rate_to_base OFFSET 0) converted
+        {money converted}
         WHERE {both f.tenant_id a.tenant_id}
     )
 """

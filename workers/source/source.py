@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import psycopg
@@ -18,7 +18,7 @@ from shared.errors import InvalidData, SourceUnavailable
 from shared.store import SourceState
 from shared.thresholds import AlertThresholds
 from workers.capture import changes
-from workers.database import autocommit, one_state
+from workers.database import alone, autocommit, driver_of, one_state, plain_state
 from workers.facts import DEFAULT_THRESHOLDS, NO_ACTIVITY, Clock, Close, RebuiltClose, ShownMonths, Tenant, TenantFacts
 from workers.periods.load import MOST_REMEMBERED, UNKNOWN_PAST, Kept, Past
 from workers.periods.mend import doubt, forget_past, mend, postpone, stale_tenants
@@ -26,7 +26,7 @@ from workers.roles import CONTRACT
 from workers.source.activity import ACTIVITY
 from workers.source.alerts import KNOWN, THRESHOLDS, with_own
 from workers.source.balances import BALANCES, FOLLOWED_BALANCES, TOLD, UNSETTLED_BALANCES
-from workers.source.batch import Batch, statement
+from workers.source.batch import Answers, Batch, Groups, statement
 from workers.source.books import BOOKS, READ_BOOKS, Books
 from workers.source.clock import clock
 from workers.source.closes import CLOSES, is_first_day, write_closes
@@ -34,6 +34,7 @@ from workers.source.columns import Missing, missing_columns
 from workers.source.culprit import find_culprit
 from workers.source.expenses import EXPENSES, PAID_EXPENSES, PAYABLES, UNPAID
 from workers.source.failures import columns_have_changed, translate_database_errors
+from workers.source.fingerprint import Fingerprint, Remembered, fingerprint
 from workers.source.invoices import CLIENTS, INVOICES, RECENT_INVOICES
 from workers.source.links import PAYER
 from workers.source.months import SHOWN_MONTHS, touched_documents
@@ -73,6 +74,8 @@ _LOCK_TIMEOUT = text("SET LOCAL lock_timeout = '500ms'")
 class Loaded:
     """The facts of those tenants that exist, the ids of those that do not, and the database state that says so.
 
+    unchanged: tenants of whom the database says what the caller remembers, each with its clock; they are not in `facts`.
+    fingerprints: of what it says of them, and of those in `facts` whose rows nobody has changed.
     board_revisions: of each tenant's alerts as they stand in that state. pending: the changes of all these tenants that it
     has seen. past_behind: some tenant's totals of past days are not what its documents say any more: mended, they are.
     unsettled_due: tenants whose documents that are not settled are to be written down, which makes the next load cheaper.
@@ -82,9 +85,23 @@ class Loaded:
     facts: dict[str, TenantFacts]
     unknown: frozenset[str]
     board_revisions: dict[str, int]
+    unchanged: dict[str, Clock] = field(default_factory=dict)
+    fingerprints: dict[str, Fingerprint] = field(default_factory=dict)
     pending: tuple[int, ...] = ()
     past_behind: bool = False
     unsettled_due: tuple[str, ...] = ()
+
+
+class _Read(NamedTuple):
+    """As of Loaded."""
+
+    facts: dict[str, TenantFacts]
+    unchanged: dict[str, Clock]
+    fingerprints: dict[str, Fingerprint]
+    unsettled_due: tuple[str, ...]
+
+
+_NOTHING = _Read({}, {}, {}, ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,23 +142,31 @@ class Source:
         with translate_database_errors(), self._engine.begin() as connection:
             return list(connection.execute(ALL_TENANTS).scalars())
 
-    def load(self, tenant_ids: Sequence[str], *, now: datetime | None = None, unless_behind: bool = False) -> Loaded:
+    def load(
+        self,
+        tenant_ids: Sequence[str],
+        *,
+        now: datetime | None = None,
+        unless_behind: bool = False,
+        remembered: Remembered | None = None,
+    ) -> Loaded:
         """Facts of all these tenants, as of one state of the database: as many statements for a thousand as for one.
 
         `now` (aware) decides each tenant's local day; by default it is the database's clock. Raises InvalidData when
         rows cannot be computed; where the driver cannot say whose they are, it names the first tenant. `unless_behind`: where
         some tenant's totals of past days have to be mended first nobody's facts are read, and past_behind says so.
+        `remembered`: of whom the caller knows what follows from which facts; who still has those is `unchanged`.
         """
         wanted = list(dict.fromkeys(tenant_ids))
         with translate_database_errors(wanted):
             try:
-                return self._load(wanted, now, unless_behind)
+                return self._load(wanted, now, unless_behind, remembered)
             except exc.DBAPIError as error:
                 # The host has put another view in a table's place since the columns were looked up.
                 if not columns_have_changed(error):
                     raise
                 self._missing = None
-                return self._load(wanted, now, unless_behind)
+                return self._load(wanted, now, unless_behind, remembered)
 
     def missing_columns(self) -> Missing:
         """The optional columns that the host's tables and views do not have; see workers/source/columns.py."""
@@ -178,7 +203,8 @@ class Source:
         load."""
         missing = self._known_missing()
         with translate_database_errors([tenant_id]), one_state(self._engine) as connection:
-            yield connection, read_opening(connection, [tenant_id], missing, now), missing
+            opening = read_opening(driver_of(connection.connection), [tenant_id], missing, now)
+            yield connection, opening, missing
 
     def mend(self, tenant_ids: Sequence[str], *, now: datetime | None = None) -> None:
         """Bring the totals of past days up to date with the changes that are pending: a load that follows finds them so.
@@ -245,30 +271,40 @@ class Source:
             self._missing = self.missing_columns()
         return self._missing
 
-    def _load(self, wanted: list[str], now: datetime | None, unless_behind: bool) -> Loaded:
+    def _load(
+        self, wanted: list[str], now: datetime | None, unless_behind: bool, remembered: Remembered | None
+    ) -> Loaded:
         missing = self._known_missing()
-        with one_state(self._engine) as connection:
+        with plain_state(self._engine) as connection:
             opening = read_opening(connection, wanted, missing, now)
             has_to_wait = unless_behind and opening.behind
-            facts, unsettled = ({}, Unsettled()) if has_to_wait else self._facts(connection, opening, missing)
+            read = _NOTHING if has_to_wait else self._read(connection, opening, missing, remembered)
         return Loaded(
             state=opening.state,
-            facts=facts,
+            facts=read.facts,
+            unchanged=read.unchanged,
+            fingerprints=read.fingerprints,
             unknown=frozenset(wanted) - opening.tenants.keys(),
             board_revisions=opening.board_revisions,
             pending=opening.pending,
             past_behind=opening.behind,
-            unsettled_due=unsettled.due,
+            unsettled_due=read.unsettled_due,
         )
 
-    def _facts(
-        self, connection: Connection, opening: Opening, missing: Missing
-    ) -> tuple[dict[str, TenantFacts], Unsettled]:
+    def _read(
+        self, connection: psycopg.Connection, opening: Opening, missing: Missing, remembered: Remembered | None
+    ) -> _Read:
         if not opening.tenants:
-            return {}, Unsettled()
+            return _NOTHING
         clocks = {t.tenant_id: clock(opening.moment, ZoneInfo(t.timezone)) for t in opening.tenants.values()}
         batch = Batch(connection=connection, tenants=opening.tenants, clocks=clocks, missing=missing)
-        return _facts(batch, self._past.of(batch, opening.pasts), self._thresholds, self._enough_allocations)
+        past = self._past.of(batch, opening.pasts)
+        answers, books, unsettled = _answers(batch, self._enough_allocations)
+        fingerprints = _fingerprints(batch, opening, past, answers) if remembered else {}
+        unchanged = {t: clocks[t] for t, now in fingerprints.items() if remembered and now == remembered(t, clocks[t])}
+        others = batch.of(lambda tenant_id: tenant_id not in unchanged)
+        facts = _facts(others, answers, books, past, self._thresholds, unsettled)
+        return _Read(facts, unchanged, fingerprints, unsettled.due)
 
     def keep_closes(
         self,
@@ -283,7 +319,7 @@ class Source:
         `settled`: changes to forget with it, because a snapshot that has seen them is in Redis.
         """
         if closes or settled:
-            with translate_database_errors(list(closes)), self._engine.begin() as connection:
+            with translate_database_errors(list(closes)), autocommit(self._engine) as connection, alone(connection):
                 write_closes(connection, closes, months or {}, state, settled)
 
     def touched_documents(
@@ -356,30 +392,49 @@ class Source:
             return round((now.timestamp() - time.time()) * 1000)
 
 
-def _facts(
-    batch: Batch, past: Mapping[str, Kept], default_thresholds: AlertThresholds, enough_allocations: int
-) -> tuple[dict[str, TenantFacts], Unsettled]:
+def _answers(batch: Batch, enough_allocations: int) -> tuple[Answers, dict[str, Books], Unsettled]:
+    """What the database says of each tenant, of their books first, for what else is asked depends on that."""
     on_cash = any(tenant.basis == "cash" for tenant in batch.tenants.values())
-    found = batch.groups(FACTS if on_cash else ACCRUAL_FACTS)
-    books = {tenant_id: families.pop("books")[0] for tenant_id, families in found.items()}
+    answers = batch.answers(FACTS if on_cash else ACCRUAL_FACTS)
+    books = {t: FACTS.read(t, {"books": told["books"]})["books"][0] for t, told in answers.items()}
     followed = batch.of(lambda tenant_id: books[tenant_id].links_followed)
     unsettled = _unsettled(followed, enough_allocations)
     for query, part in (
         (UNSETTLED_BALANCES, followed.of(lambda tenant_id: tenant_id in unsettled.known)),
         (FOLLOWED_BALANCES, followed.of(lambda tenant_id: tenant_id not in unsettled.known)),
     ):
-        for tenant_id, balances in part.groups(query).items() if part.tenants else ():
-            found[tenant_id] |= balances
+        for tenant_id, balances in part.answers(query).items() if part.tenants else ():
+            answers[tenant_id] |= balances
+    return answers, books, unsettled
+
+
+def _fingerprints(batch: Batch, opening: Opening, past: Mapping[str, Kept], answers: Answers) -> dict[str, Fingerprint]:
+    """Of those whose rows nobody has changed: of the others it is known that they will not be the same."""
+    return {
+        t: fingerprint(tenant, batch.clocks[t], opening.pasts.get(t), past.get(t, UNKNOWN_PAST), answers[t])
+        for t, tenant in batch.tenants.items()
+        if t not in opening.changed
+    }
+
+
+def _facts(
+    batch: Batch,
+    answers: Answers,
+    books: Mapping[str, Books],
+    past: Mapping[str, Kept],
+    default_thresholds: AlertThresholds,
+    unsettled: Unsettled,
+) -> dict[str, TenantFacts]:
+    found = {tenant_id: FACTS.read(tenant_id, answers[tenant_id]) for tenant_id in batch.tenants}
     rebuilt = rebuilt_closes(
         batch.of(lambda tenant_id: is_first_day(found[tenant_id].get("closes", ()), batch.clocks[tenant_id].today)),
         links_followed=lambda tenant_id: books[tenant_id].links_followed,
         unsettled_known=unsettled.known,
     )
-    facts = {
+    return {
         tenant_id: _of_tenant(
             tenant,
             batch.clocks[tenant_id],
-            books[tenant_id],
             found[tenant_id],
             default_thresholds,
             past.get(tenant_id, UNKNOWN_PAST),
@@ -387,7 +442,6 @@ def _facts(
         )
         for tenant_id, tenant in batch.tenants.items()
     }
-    return facts, unsettled
 
 
 def _unsettled(followed: Batch, enough_allocations: int) -> Unsettled:
@@ -400,12 +454,12 @@ def _unsettled(followed: Batch, enough_allocations: int) -> Unsettled:
 def _of_tenant(
     tenant: Tenant,
     clock: Clock,
-    books: Books,
-    families: dict[str, tuple[Any, ...]],
+    families: Groups,
     thresholds: AlertThresholds,
     kept: Kept,
     rebuilt: RebuiltClose | None,
 ) -> TenantFacts:
+    books: Books = families.pop("books")[0]
     own_thresholds = families.pop("thresholds", ())
     activity = families.pop("activity", (NO_ACTIVITY,))
     shown = families.pop("shown_months", (None,))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row
-
 from shared.store import SourceState
 
 # Which database history, how many of its transactions are completed, and what time is it?
@@ -32,7 +30,7 @@ STATE = """
 """
 
 
-def state_of(row: Row[Any], now: datetime | None) -> tuple[SourceState, datetime]:
+def state_of(row: Any, now: datetime | None) -> tuple[SourceState, datetime]:
     """The state in a row with the columns of STATE, and the moment it stands for.
 
     The moment is `now` when given, else the database's clock; in milliseconds, as the snapshot tells it, so that whoever

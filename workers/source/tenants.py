@@ -8,13 +8,16 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, TextClause, text
+import psycopg
+from psycopg.rows import namedtuple_row
+from sqlalchemy import text
 
 from shared.currency import is_known
 from shared.snapshot import Basis, DataIssue
 from shared.store import SourceState
 from workers.facts import Tenant
 from workers.periods.behind import BEHIND, CHANGED, MONEY, needed
+from workers.query import Query
 from workers.source.batch import refuse_nonsense
 from workers.source.clock import zone
 from workers.source.columns import Missing, with_nulls
@@ -38,13 +41,13 @@ OPENING = with_conversions(
                    AND (t.tenant_id IS NULL
                         OR own.oldest_day > b.kept_through AND (m.oldest IS NULL OR m.oldest > b.kept_through))
            ) AS pending,
-           (SELECT revision FROM dashboard.alert_board a WHERE a.tenant_id = wanted.tenant_id) AS revision,
-           b.xmin::text AS past, t.tenant_id IS NOT NULL AND {behind} AS behind
+           board.revision, b.xmin::text AS past, t.tenant_id IS NOT NULL AND {behind} AS behind
     FROM ({state} OFFSET 0) state
     LEFT JOIN unnest(CAST(:tenant_ids AS text[])) AS wanted (tenant_id) ON true
     LEFT JOIN (
         SELECT * FROM dashboard.tenant AS tenant WHERE tenant_id = ANY(CAST(:tenant_ids AS text[])) OFFSET 0
     ) t ON t.tenant_id = wanted.tenant_id
+    LEFT JOIN dashboard.alert_board board ON board.tenant_id = wanted.tenant_id
     LEFT JOIN dashboard.day_book b ON b.tenant_id = t.tenant_id
     LEFT JOIN {changed} c ON true
     LEFT JOIN {money} m ON true
@@ -61,22 +64,26 @@ _LONGEST_DETAIL = 60
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
     """What a transaction begins with. tenants: those that exist, in the order asked; board_revisions: how often the alerts
-    of each changed; pending: ids of the changes that this state has seen, also of tenants that do not exist. pasts: of each
-    tenant that has totals of past days, which they are; see workers/periods/load.py. behind: whether some tenant's have to be
-    mended before they can be told."""
+    of each changed; pending: ids of the changes that this state has seen, also of tenants that do not exist. changed: whose
+    those are. pasts: of each tenant that has totals of past days, which they are; see workers/periods/load.py. behind:
+    whether some tenant's have to be mended before they can be told."""
 
     state: SourceState
     moment: datetime
     tenants: Mapping[str, Tenant]
     board_revisions: dict[str, int]
     pending: tuple[int, ...]
+    changed: frozenset[str]
     pasts: Mapping[str, str]
     behind: bool
 
 
-def read_opening(connection: Connection, tenant_ids: Sequence[str], missing: Missing, now: datetime | None) -> Opening:
+def read_opening(
+    connection: psycopg.Connection, tenant_ids: Sequence[str], missing: Missing, now: datetime | None
+) -> Opening:
     """The first look of a REPEATABLE READ transaction. Raises InvalidData for a cash balance that is no number."""
-    rows = connection.execute(opening(missing), {"tenant_ids": list(tenant_ids), "needed": needed(now)}).all()
+    asked = {"tenant_ids": list(tenant_ids), "needed": needed(now)}
+    rows = opening(missing).run(connection, asked, namedtuple_row).fetchall()
     found = {row.wanted_id: row for row in rows}
     state, moment = state_of(rows[0], now)
     tenants = {tenant_id: _tenant(row) for tenant_id in tenant_ids if (row := found[tenant_id]).tenant_id is not None}
@@ -86,18 +93,19 @@ def read_opening(connection: Connection, tenant_ids: Sequence[str], missing: Mis
         tenants=tenants,
         board_revisions={tenant_id: found[tenant_id].revision or 0 for tenant_id in tenants},
         pending=tuple(change for row in rows for change in row.pending),
+        changed=frozenset(row.wanted_id for row in rows if row.pending),
         behind=any(row.behind for row in rows),
         pasts={t: f"{state.lineage} {past}" for t in tenants if (past := found[t].past) is not None},
     )
 
 
 @lru_cache
-def opening(missing: Missing) -> TextClause:
+def opening(missing: Missing) -> Query:
     """The statement that a load begins with."""
-    return text(with_nulls(OPENING, missing))
+    return Query(with_nulls(OPENING, missing))
 
 
-def _tenant(row: Row[Any]) -> Tenant:
+def _tenant(row: Any) -> Tenant:
     refuse_nonsense(row.tenant_id, row.cash_balance)
     timezone: str | None = row.timezone
     currency: str | None = row.base_currency

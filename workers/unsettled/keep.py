@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine, text
 
+from workers.database import driver_of
 from workers.source.balances import UNSETTLED, WHOLE
 from workers.source.batch import expanded
 from workers.source.columns import Missing, with_nulls
@@ -114,5 +115,6 @@ def keep_unsettled(
     with engine.begin() as connection:
         if connection.execute(_LOCK, asked).first() is None:
             return
-        known = known_of(connection, {tenant_id: day + timedelta(days=1)}, enough).known
+        driver = driver_of(connection.connection)
+        known = known_of(driver, {tenant_id: day + timedelta(days=1)}, enough).known
         connection.execute(text(with_nulls(_OF_KNOWN if known else _OF_ALL, missing)), asked)

@@ -6,7 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
+import psycopg
+from psycopg.rows import namedtuple_row
 from sqlalchemy import Connection, text
+
+from workers.query import Query
 
 # Fewer allocations than that are added up sooner than documents are looked up one by one.
 ENOUGH_ALLOCATIONS = 500
@@ -31,7 +35,7 @@ CAPTURE = """
 #   for a day: what no trigger sees (workers/capture/gaps.py) is found then at the latest.
 # `due`: it has to be made, or has grown by what changes have named so that it is time to look which of it is settled. Whoever
 # writes so that documents are not named has all of them looked through each time, but written down every 15 seconds at most.
-_KNOWN = text(
+_KNOWN = Query(
     """
     SELECT a.tenant_id, state.known,
            CASE WHEN state.known THEN listed.documents > 2 * book.documents + 200
@@ -71,10 +75,10 @@ class Unsettled(NamedTuple):
     due: tuple[str, ...] = ()
 
 
-def known_of(connection: Connection, todays: Mapping[str, date], enough: int = ENOUGH_ALLOCATIONS) -> Unsettled:
+def known_of(connection: psycopg.Connection, todays: Mapping[str, date], enough: int = ENOUGH_ALLOCATIONS) -> Unsettled:
     """What is known in this state of tenants whose links are followed, each on its day; `enough` allocations are worth it."""
     asked = {"tenant_ids": list(todays), "todays": list(todays.values()), "enough": enough}
-    rows = connection.execute(_KNOWN, asked).all()
+    rows = _KNOWN.run(connection, asked, namedtuple_row).fetchall()
     return Unsettled(
         known=frozenset(row.tenant_id for row in rows if row.known),
         due=tuple(row.tenant_id for row in rows if row.due),

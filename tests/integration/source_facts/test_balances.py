@@ -95,6 +95,17 @@ def test_payments_dated_ahead_say_when_an_invoice_is_paid_as_far_as_they_go(db: 
     }  # fmt: skip
 
 
+def test_an_invoice_in_pieces_counts_once_a_day_and_again_on_its_later_days(db: Db, engine: Engine) -> None:
+    rows = add_tenant(db)
+    pieces = rows.invoice(ago(40), 100, due_date=ago(-9))
+    for days, amount in ((-3, 30), (-3, 20), (-5, 10), (-40, 7)):  # the last beyond the 30 days, so 33 are left
+        rows.payment(ago(days), amount, on={pieces: amount})
+    rows.invoice(ago(40), 5, due_date=ago(-3))
+    rows.invoice(ago(40), 6, due_date=ago(-9))
+    found = {group.day: (group.documents, group.amount, group.again) for group in load(engine).incoming}
+    assert found == {ago(-3): (2, Decimal(55), 0), ago(-5): (1, Decimal(10), 1), ago(-9): (2, Decimal(39), 1)}
+
+
 def test_money_that_nothing_uses_is_credit_and_unallocated_refunds_take_from_it(db: Db, engine: Engine) -> None:
     rows = add_tenant(db)
     invoice = rows.invoice(TODAY, 100)
