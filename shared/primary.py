@@ -28,6 +28,13 @@ def following(kind: type[Any], on_demoted: Callable[[], object] | None = None) -
     """
 
     class Following(kind):  # type: ignore[misc]
+        def can_read(self, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return super().can_read(*args, **kwargs)
+            except (TypeError, ValueError) as error:
+                # Somebody else was told of the demotion, and has closed it in this moment.
+                raise redis.ConnectionError("the connection was closed") from error
+
         def read_response(self, *args: Any, **kwargs: Any) -> Any:
             try:
                 return super().read_response(*args, **kwargs)

@@ -26,3 +26,14 @@ def test_a_call_that_waits_too_long_for_a_connection_is_refused(services: Servic
         channel.subscribe(keys.notices)
         with pytest.raises(redis.ConnectionError):
             client.ping()
+
+
+def test_a_connection_that_somebody_else_has_closed_is_lost_and_nothing_worse(services: Services) -> None:
+    with connect(services.redis_url, timeout_s=5) as client:
+        connection = client.connection_pool.get_connection()
+        # As it is for whoever looks at it in the moment in which another greenlet closes it.
+        connection._parser._sock = None
+        with pytest.raises(redis.ConnectionError):
+            connection.can_read(timeout=0)
+        client.connection_pool.release(connection)
+        assert client.ping()
