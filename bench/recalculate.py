@@ -27,12 +27,14 @@ from typing import Any
 
 import psycopg
 import redis.connection
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
+from bench.latency import SALE
 from bench.machine import load_note, product
 from shared.logs import configure_logging
 from tests.servers import PROJECT, eventually
 from tests.stack import Stack
+from workers.database import autocommit
 from workers.source import Source
 
 
@@ -67,18 +69,11 @@ class Waits:
         self.statements = 0
 
 
-_SALE = text("""
-    INSERT INTO dashboard.invoice
-        (tenant_id, invoice_id, client_id, status, issue_date, due_date, currency, total, tax, balance)
-    SELECT tenant_id, CAST(:invoice_id AS text), 'C1', 'posted', current_date, current_date + 14, 'USD', 110, 10, 110
-    FROM unnest(CAST(:tenant_ids AS text[])) AS sold (tenant_id)
-""")
-
-
 def sell(engine: Engine, tenant_ids: Sequence[str]) -> None:
     """One more invoice of each."""
-    with engine.begin() as connection:
-        connection.execute(_SALE, {"invoice_id": uuid.uuid4().hex, "tenant_ids": list(tenant_ids)})
+    number = uuid.uuid4().hex
+    with autocommit(engine) as connection, connection.cursor() as cursor:
+        cursor.executemany(SALE, [(number, tenant_id) for tenant_id in tenant_ids])
 
 
 def through_workers(stack: Stack, runs: int) -> None:
