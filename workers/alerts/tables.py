@@ -23,6 +23,7 @@ from shared.store import SourceState
 from workers.alerts.lifecycle import Change
 from workers.database import alone
 from workers.facts import KnownAlert, Row
+from workers.query import Query
 from workers.source.state import STATE, state_of
 
 # For a command.
@@ -33,30 +34,30 @@ _LOCK = text("""
 
 _RAISE_REVISION = text("UPDATE dashboard.alert_board SET revision = revision + 1 WHERE tenant_id = :tenant_id")
 
-_KNOWN = """
+_KNOWN = Query("""
     SELECT tenant_id, coalesce(board.revision, 0), alert_id, rule, subject, local_date, level, message, metric,
            action_required, provisional, raised_at, snoozed_until, cleared_at, params
-    FROM unnest(%(tenant_ids)s::text[]) AS asked (tenant_id)
+    FROM unnest(CAST(:tenant_ids AS text[])) AS asked (tenant_id)
     LEFT JOIN dashboard.alert_board AS board USING (tenant_id)
     LEFT JOIN (
         SELECT * FROM dashboard.alert
-        WHERE cleared_at IS NULL OR local_date >= %(today)s::date - 2 OR snoozed_until > %(now)s::timestamptz
+        WHERE cleared_at IS NULL OR local_date >= CAST(:today AS date) - 2 OR snoozed_until > CAST(:now AS timestamptz)
     ) AS alert USING (tenant_id)
-"""
+""")
 
 # Each step, what history says of it, and that the tenant's board is another one, in one statement: of those tenants whose
 # board is still the one from which the steps follow, and whom no later state of this database has judged. They are locked
 # always in the same order, so that two batches with tenants in common cannot wait for each other. An acknowledgement survives
 # a reopening.
-_TAKE = """
+_TAKE = Query("""
     WITH step AS (
-        SELECT * FROM json_to_recordset(%(steps)s::json) AS s (
+        SELECT * FROM json_to_recordset(CAST(:steps AS json)) AS s (
             tenant_id text, revision bigint, kind text, told boolean, at timestamptz, alert_id text, rule text, subject text,
             local_date date, level text, message text, metric text, action_required boolean, provisional boolean,
             raised_at timestamptz, snoozed_until timestamptz, cleared_at timestamptz, params text)
     ), mine AS (
         INSERT INTO dashboard.alert_board AS board (tenant_id, revision, lineage, state)
-        SELECT DISTINCT tenant_id, revision + 1, %(lineage)s::text, %(state)s::bigint FROM step ORDER BY tenant_id
+        SELECT DISTINCT tenant_id, revision + 1, CAST(:lineage AS text), CAST(:state AS bigint) FROM step ORDER BY tenant_id
         ON CONFLICT (tenant_id) DO UPDATE
         SET revision = excluded.revision, lineage = coalesce(excluded.lineage, board.lineage),
             state = coalesce(excluded.state, board.state)
@@ -80,10 +81,10 @@ _TAKE = """
         SELECT tenant_id, alert_id, kind, at, level FROM step JOIN mine USING (tenant_id) WHERE told
     )
     SELECT tenant_id FROM mine
-"""
+""")
 
 # The boards of these tenants and the state of the database that they are of, in one statement, which sees one state.
-_BOARDS = f"""
+_BOARDS = Query(f"""
     SELECT state.*, asked.tenant_id, coalesce(board.revision, 0) AS revision,
            (SELECT coalesce(json_agg(
                 json_build_array(alert_id, level, message, metric, action_required, provisional, raised_at, reopened_at,
@@ -91,13 +92,13 @@ _BOARDS = f"""
                 ORDER BY raised_at DESC, alert_id), '[]')
             FROM dashboard.alert
             WHERE tenant_id = asked.tenant_id
-                AND (cleared_at IS NULL OR cleared_at > state.read_at - %(kept_for)s::interval))::text AS alerts,
+                AND (cleared_at IS NULL OR cleared_at > state.read_at - CAST(:kept_for AS interval)))::text AS alerts,
            (SELECT coalesce(json_agg(json_build_array(subject, levels, metrics)), '[]')
             FROM dashboard.subscription WHERE tenant_id = asked.tenant_id)::text AS subscriptions
     FROM ({STATE} OFFSET 0) state
-    CROSS JOIN unnest(%(tenant_ids)s::text[]) AS asked (tenant_id)
+    CROSS JOIN unnest(CAST(:tenant_ids AS text[])) AS asked (tenant_id)
     LEFT JOIN dashboard.alert_board board USING (tenant_id)
-"""  # noqa: S608 (our own words)
+""")  # noqa: S608 (our own words)
 
 _FORGET = text("""
     DELETE FROM dashboard.alert
@@ -164,7 +165,7 @@ def known_alerts(connection: psycopg.Connection, tenant_ids: Sequence[str], at: 
     found = {tenant_id: Known(revision=0, alerts=[]) for tenant_id in tenant_ids}
     given = {"tenant_ids": list(tenant_ids), "now": at, "today": at.astimezone(UTC).date()}
     with alone(connection):
-        rows = connection.execute(_KNOWN, given).fetchall()
+        rows = _KNOWN.run(connection, given).fetchall()
     for tenant_id, revision, *columns in rows:
         alerts = [] if columns[0] is None else [msgspec.convert(columns, KnownAlert)]
         found[tenant_id] = Known(revision=revision, alerts=[*found[tenant_id].alerts, *alerts])
@@ -199,14 +200,14 @@ def take_steps(
         "state": None if state is None else state.state,
     }
     with alone(connection):
-        return {tenant_id for (tenant_id,) in connection.execute(_TAKE, given)}
+        return {tenant_id for (tenant_id,) in _TAKE.run(connection, given)}
 
 
 def read_boards(connection: psycopg.Connection, tenant_ids: Sequence[str]) -> list[BoardCandidate]:
     """The boards of these tenants, in a transaction of its own: its state has seen all that ended before."""
     asked = {"tenant_ids": list(tenant_ids), "kept_for": KEPT_FOR}
     with alone(connection):
-        rows: list[Any] = connection.cursor(row_factory=namedtuple_row).execute(_BOARDS, asked).fetchall()
+        rows = _BOARDS.run(connection, asked, namedtuple_row).fetchall()
     return [
         BoardCandidate(
             tenant_id=row.tenant_id,
