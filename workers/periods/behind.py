@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
+from workers.capture.changes import pending_of
+
 # A load reads the 60 days before the tenant's today by itself, whatever its time zone.
 LATEST_KEPT = timedelta(days=57)
 
 # What has the tenant t changed of its past that nobody has seen to? A change for everyone concerns each tenant until it has
 # been noted for each of them.
-CHANGED = """
+CHANGED = f"""
     LATERAL (
         SELECT min(least(CASE WHEN oldest_day < DATE '0001-01-01' THEN DATE '0001-01-01' ELSE oldest_day END,
                          DATE '9999-12-31')) FILTER (WHERE oldest_day < 'infinity') AS oldest,
                coalesce(bool_or(oldest_day IS NULL), false) AS unknown,
                array_agg(id) FILTER (WHERE tenant_id <> '*') AS own,
-               (SELECT array_agg(DISTINCT named) FROM dashboard.change d, unnest(d.document_ids) AS named
-                WHERE d.tenant_id IN (t.tenant_id, '*')) AS documents
-        FROM dashboard.change
-        WHERE tenant_id IN (t.tenant_id, '*') AND (oldest_day IS DISTINCT FROM 'infinity' OR document_ids IS NOT NULL)
+               (SELECT array_agg(DISTINCT named) FROM {pending_of("t")} d, unnest(d.document_ids) AS named) AS documents
+        FROM {pending_of("t")} c
+        WHERE oldest_day IS DISTINCT FROM 'infinity' OR document_ids IS NOT NULL
         OFFSET 0
     )
-"""
+"""  # noqa: S608 (our own words)
 
 # On which day was the first money that is linked to one of these documents of the tenant t, or to a credit note that is? A
 # refund of a credit note takes what invoices have left of it.

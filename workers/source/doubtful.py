@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from workers.capture.changes import pending_of
+
 # Two passes add up allocations in the order of their covering indexes, by target and by source, and leave out:
 #   a target that is plain: a posted invoice in the tenant's usual currency with payments only, together no more than its
 #       total. Capping changes nothing there, so every valid link takes its whole amount. If its balance is asked for, it is
@@ -142,7 +144,7 @@ _CANDIDATES = f"""
         CROSS JOIN LATERAL (
             SELECT document_id FROM dashboard.unsettled WHERE tenant_id = a.tenant_id AND document_id IS NOT NULL
             UNION
-            SELECT unnest(named_documents) FROM dashboard.change WHERE tenant_id IN (a.tenant_id, '*')
+            SELECT unnest(named_documents) FROM {pending_of("a")} c
             OFFSET 0
         ) one
     ),

@@ -40,6 +40,7 @@ OPENING = with_conversions(
                WHERE own.tenant_id = wanted.tenant_id AND own.tenant_id <> '*'
                    AND (t.tenant_id IS NULL
                         OR own.oldest_day > b.kept_through AND (m.oldest IS NULL OR m.oldest > b.kept_through))
+               ORDER BY id
            ) AS pending,
            board.revision, b.xmin::text AS past, t.tenant_id IS NOT NULL AND {behind} AS behind
     FROM ({state} OFFSET 0) state

@@ -10,6 +10,7 @@ import psycopg
 from psycopg.rows import namedtuple_row
 from sqlalchemy import Connection, text
 
+from workers.capture.changes import pending_of
 from workers.query import Query
 
 # Fewer allocations than that are added up sooner than documents are looked up one by one.
@@ -55,10 +56,9 @@ _KNOWN = Query(
         SELECT coalesce(book.capture = capture.triggers AND book.day < a.today
                         AND book.made_at > now() - interval '1 day', false)
                AND NOT listed.any_document
-               AND NOT EXISTS (SELECT FROM dashboard.change
-                               WHERE tenant_id IN (a.tenant_id, '*') AND named_documents IS NULL) AS known
+               AND NOT EXISTS (SELECT FROM {changes} c WHERE named_documents IS NULL) AS known
     ) state
-""".replace("{capture}", CAPTURE)
+""".replace("{capture}", CAPTURE).replace("{changes}", pending_of("a"))
 )
 _DOUBT = text("""
     INSERT INTO dashboard.unsettled (tenant_id)
