@@ -31,6 +31,7 @@ from tests.stack import Stack
 ZONE = "Pacific/Kiritimati"
 FIRST_SWEEP_WITHIN_S = 900.0
 WITHIN_S = 30.0
+QUIET_S = 3.0
 _numbers = itertools.count(1)
 
 
@@ -106,9 +107,12 @@ async def measure(stack: Stack, options: argparse.Namespace) -> None:
         screens.clients.setdefault(client.tenant_id, []).append(client)
     while len(screens.pending) < len(clients):
         await asyncio.sleep(0.05)
-    # What the looking itself asks for is not what is measured.
-    while stack.redis.llen(stack.keys.queue("commands")):
-        await asyncio.sleep(0.5)
+    # What the looking itself asks for is not what is measured. It is queued after the web process has said who looks.
+    quiet_s = 0.0
+    while quiet_s < QUIET_S:
+        await asyncio.sleep(0.1)
+        is_said = stack.redis.zcard(stack.keys.looked) >= len(hot)
+        quiet_s = quiet_s + 0.1 if is_said and not stack.redis.llen(stack.keys.queue("commands")) else 0.0
     async with await psycopg.AsyncConnection.connect(stack.database_url) as db:
         steady = await round_("steady", stack, db, screens, options)
         await db.execute("UPDATE dashboard.local_day SET local_date = local_date - 1 WHERE timezone = %s", [ZONE])

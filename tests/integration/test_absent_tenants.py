@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -33,6 +34,9 @@ class Asked:
     def ask(self, tenant_id: str) -> None:
         """Nothing is computed here."""
 
+    def refresh(self, tenant_ids: Sequence[str]) -> None:
+        """Nothing is computed here."""
+
     def end_epoch(self, tenant_id: str, seen: Version) -> None:
         """Nothing is computed here."""
 
@@ -47,7 +51,7 @@ def test_who_stays_away_is_refused_after_a_minute(
     with redis.Redis.from_url(services.redis_url) as client:
         snapshots = Snapshots(
             SnapshotReader(client, keys), Circuit(), Freshness(client, keys, Settings(redis_url=services.redis_url)),
-            Asked(), Looking(Looked(client, keys), Circuit(), ask=Asked().ask),
+            Asked(), Looking(Looked(client, keys), Circuit(), ask=Asked().refresh),
             notices=counter("notices"), reads=counter("reads", "kind", "from"), stages=Stages(Metrics().stage_seconds),
         )  # fmt: skip
         write_snapshot(client, keys, "t", n=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import gevent
@@ -20,7 +21,7 @@ from tests.live import Socket
 from tests.servers import WebServer, eventually
 from tests.tokens import bearer
 from web.live import looking as module
-from web.live.looking import Looking
+from web.live.looking import TENANTS_PER_TASK, Looking
 from web.redis.circuit import Circuit
 
 
@@ -38,7 +39,8 @@ def test_a_tenant_is_hot_for_an_hour_after_the_last_look(keys: Keys, valkey: red
 def asked(client: redis.Redis, keys: Keys) -> Counter[str]:
     """How often each tenant's computation waits in the queue."""
     messages: Any = client.lrange(keys.queue("commands"), 0, -1)
-    return Counter(json.loads(base64.b64decode(json.loads(message)["body"]))[0][0][0] for message in messages)
+    tasks = [json.loads(base64.b64decode(json.loads(message)["body"]))[0][0] for message in messages]
+    return Counter(tenant_id for together in tasks for tenant_id in together)
 
 
 def test_reading_and_connecting_ask_for_the_newest_once(services: Services, keys: Keys, valkey: redis.Redis) -> None:
@@ -71,6 +73,23 @@ def test_a_redis_that_was_emptied_hears_at_once_who_is_looked_at(
             eventually(lambda: valkey.zcard(keys.looked) == 2)
 
 
+def test_many_who_begin_to_look_at_once_share_computations(keys: Keys, valkey: redis.Redis) -> None:
+    tasks: list[Sequence[str]] = []
+    looking = Looking(Looked(valkey, keys), Circuit(), ask=tasks.append)
+    looks = [f"t{number}" for number in range(2 * TENANTS_PER_TASK + 1)]
+    for tenant_id in looks:
+        looking.look(tenant_id)
+    loop = gevent.spawn(looking.mark_forever, list)
+    try:
+        with gevent.Timeout(5):
+            while sum(map(len, tasks)) < len(looks):
+                gevent.sleep(0.01)
+    finally:
+        loop.kill()
+    assert Counter(tenant_id for together in tasks for tenant_id in together) == Counter(looks)
+    assert len(tasks) == 3
+
+
 def test_what_could_not_be_said_is_said_later_and_what_stays_is_said_again(
     services: Services, keys: Keys, valkey: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,10 +98,10 @@ def test_what_could_not_be_said_is_said_later_and_what_stays_is_said_again(
     asked: list[str] = []
     is_away = True
 
-    def ask(tenant_id: str) -> None:
+    def ask(tenant_ids: Sequence[str]) -> None:
         if is_away:
             raise StoreUnavailable("away")
-        asked.append(tenant_id)
+        asked.extend(tenant_ids)
 
     looking = Looking(Looked(valkey, keys), Circuit(), ask=ask)
     loop = gevent.spawn(looking.mark_forever, lambda: ["stays"])

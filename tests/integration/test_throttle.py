@@ -33,6 +33,7 @@ def test_a_claim_holds_for_everyone_until_the_tenant_is_done(valkey: redis.Redis
     ours, another = Throttle(valkey, keys), Throttle(valkey, keys)
     assert ours.claim(["t1", "t2"]) == ["t1", "t2"]
     assert another.claim(["t1", "t3"]) == ["t3"]
+    assert another.claim([]) == []
     pipe = valkey.pipeline()
     with ours.computing(["t1"], pipe):
         pipe.execute()
@@ -46,20 +47,12 @@ def test_a_claim_that_yields_is_taken_over_until_a_worker_has_the_tenant(valkey:
     sweepers, urgent, another = Throttle(valkey, keys, yields=True), Throttle(valkey, keys), Throttle(valkey, keys)
     assert sweepers.claim(["t1", "t2"]) == ["t1", "t2"]
     assert sweepers.claim(["t1"]) == Throttle(valkey, keys, yields=True).claim(["t1"]) == []
-    assert urgent.claim(["t1", "t2"], most=1) == ["t1"]
+    assert urgent.claim(["t1"]) == ["t1"]
     assert another.claim(["t1"]) == sweepers.claim(["t1"]) == []
     pipe = valkey.pipeline()
     with sweepers.computing(["t2"], pipe):
         pipe.execute()
         assert urgent.claim(["t2"]) == []
-
-
-def test_no_more_are_claimed_than_are_asked_for(valkey: redis.Redis, keys: Keys) -> None:
-    throttle = Throttle(valkey, keys)
-    assert throttle.claim(["t2"]) == ["t2"]
-    assert throttle.claim(["t1", "t2", "t3", "t4"], most=2) == ["t1", "t3"]
-    assert throttle.claim(["t4"]) == ["t4"]
-    assert throttle.claim([]) == []
 
 
 def test_the_breath_grows_with_each_computation_and_begins_anew_after_a_pause(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -79,9 +80,9 @@ class Commands:
         """The same for who does not wait for its outcome."""
         self.recalculate(tenant_id)
 
-    def refresh(self, tenant_id: str) -> None:
-        """Have the tenant computed. Nobody's request shares this task: what was written since it began is not in it."""
-        self._send("dashboard.recalculate", [[tenant_id]], task_id=str(uuid.uuid4()))
+    def refresh(self, tenant_ids: Sequence[str]) -> None:
+        """Have these computed, in one task. Nobody's request shares it: what was written since it began is not in it."""
+        self._send("dashboard.recalculate", [list(tenant_ids)], task_id=str(uuid.uuid4()), ignore_result=True)
 
     def outcome(self, tenant_id: str, task_id: str, *, wait_s: float) -> tuple[Outcome, float] | None:
         """The tenant's outcome and the task's seconds, None if it took longer; raises ComputationFailed."""
@@ -122,7 +123,7 @@ class Commands:
         with self._circuit.guard():
             return cast("bytes | None", self._client.get(self._result_prefix + task_id))
 
-    def _send(self, name: str, args: list[Any], *, task_id: str) -> None:
+    def _send(self, name: str, args: list[Any], *, task_id: str, ignore_result: bool = False) -> None:
         request_id = structlog.contextvars.get_contextvars().get("request_id")
         headers: dict[str, Any] = {"request_id": request_id} if request_id else {}
         stamp(headers)
@@ -134,6 +135,7 @@ class Commands:
                     task_id=task_id,
                     queue="commands",
                     headers=headers,
+                    ignore_result=ignore_result,
                     # One more try: a pooled connection may have died with a restart of Redis.
                     retry=True,
                     retry_policy={"max_retries": 1, "interval_start": 0, "interval_step": 0},

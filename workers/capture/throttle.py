@@ -41,16 +41,15 @@ LEFT_OUT_S = 30
 # Begins the value of a claim that yields.
 YIELDS = "yields "
 
-# Who holds each of the tenants, an empty text for those that are the caller's from now on; of these `most`.
+# Who holds each of the tenants, an empty text for those that are the caller's from now on.
 _CLAIM = """
-local owner, for_ms, takes_over, most = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local owner, for_ms, takes_over = ARGV[1], ARGV[2], ARGV[3]
 local holders = {}
 for i, key in ipairs(KEYS) do
-  if most == 0 then break end
   local holder = redis.call('GET', key)
   if not holder or takes_over ~= '' and string.sub(holder, 1, #takes_over) == takes_over then
     redis.call('SET', key, owner, 'PX', for_ms)
-    holder, most = '', most - 1
+    holder = ''
   end
   holders[i] = holder
 end
@@ -81,12 +80,12 @@ class Throttle:
         self._is_renewed = False
         self._claimed = client.register_script(_CLAIM)
 
-    def claim(self, tenant_ids: Sequence[str], most: int | None = None) -> list[str]:
-        """Those of the tenants that may be dispatched now, the first `most` of them; they are the caller's to dispatch."""
+    def claim(self, tenant_ids: Sequence[str]) -> list[str]:
+        """Those of the tenants that may be dispatched now; they are the caller's to dispatch."""
         if not tenant_ids:
             return []
         try:
-            return self._claim(tenant_ids, len(tenant_ids) if most is None else most)
+            return self._claim(tenant_ids)
         except redis.RedisError:
             self.doubt(tenant_ids)
             raise
@@ -96,12 +95,12 @@ class Throttle:
         we gave up: then the tenant is held in our name and nobody computes it, so the next claim takes it."""
         self._doubtful.update(tenant_ids)
 
-    def _claim(self, tenant_ids: Sequence[str], most: int) -> list[str]:
+    def _claim(self, tenant_ids: Sequence[str]) -> list[str]:
         holders: list[bytes] = self._claimed(
             keys=[self._keys.throttle(tenant_id) for tenant_id in tenant_ids],
-            args=[self._owner, QUEUED_S * 1000, self._takes_over, most],
+            args=[self._owner, QUEUED_S * 1000, self._takes_over],
         )
-        held = dict(zip(tenant_ids, holders, strict=False))
+        held = dict(zip(tenant_ids, holders, strict=True))
         ours = self._owner.encode()
         claimed = [t for t, holder in held.items() if not holder or (holder == ours and t in self._doubtful)]
         self._doubtful.difference_update(held)

@@ -31,7 +31,7 @@ NEW_ZONES_EVERY_S = 10.0
 # wait behind others, so no more are than begin at once.
 BUSY_POLL_S = 0.025
 MOST_TENANTS = 2 * TENANTS_PER_TASK
-# Rows that are looked at first, of those that wait: so many may be computed at this moment or be claimed by others.
+# Rows that are looked at, once a second, of those that wait longest.
 MOST_ROWS = 2000
 
 
@@ -59,6 +59,8 @@ class ColdLoop(Loop):
         self._others_pass = others_pass
         self._next_second = 0.0
         self._next_zones = 0.0
+        self._turns: list[str] = []
+        self._seen: list[str] = []
 
     def step(self, connection: psycopg.Connection) -> float:
         started = time.monotonic()
@@ -86,23 +88,33 @@ class ColdLoop(Loop):
 
     def _queue_turns(self, connection: psycopg.Connection, is_new_second: bool) -> bool:
         """True while more may wait than was queued. What comes meanwhile is left for the next second, to share tasks."""
+        if is_new_second:
+            self._turns, self._seen = [], []
         is_full = not self._dispatch.is_taken_up()
         if is_full and not is_new_second:
             return True
         # One task a second in any case: in a queue that others keep filled these tenants would never be.
         most = TENANTS_PER_TASK if is_full else MOST_TENANTS
-        queued, seen = 0, list[str]()
-        # All of these rows may be of tenants who cannot be queued now, and one of them may have any number.
-        while queued < most and (due := changes.waited_tenants(connection, MOST_ROWS, but=seen)):
-            seen += due
-            if len(due) > most:
-                hot = self._looked.among(due)
-                due.sort(key=lambda tenant_id: tenant_id not in hot)
-            sent = self._dispatch.send(due, most=most - queued)
+        queued = 0
+        while queued < most and (self._turns or self._find_turns(connection)):
+            wanted = most - queued
+            next_ones, self._turns = self._turns[:wanted], self._turns[wanted:]
+            sent = self._dispatch.send(next_ones)
             if sent is None:
                 return False
             queued += len(sent)
         return queued == most
+
+    def _find_turns(self, connection: psycopg.Connection) -> bool:
+        """Look who waits longest of those not seen this second, who is looked at first; false where nobody does."""
+        # All of these rows may be of tenants who cannot be queued now, and one of them may have any number.
+        due = changes.waited_tenants(connection, MOST_ROWS, but=self._seen)
+        if len(due) > TENANTS_PER_TASK:
+            hot = self._looked.among(due)
+            due.sort(key=lambda tenant_id: tenant_id not in hot)
+        self._turns = due
+        self._seen += due
+        return bool(due)
 
     def _beat(self) -> None:
         now_ms = time.time_ns() // 1_000_000

@@ -38,17 +38,14 @@ class Dispatch:
         """Whether workers have taken whatever was sent: the next task would begin at once. Raises redis.RedisError."""
         return self._client.llen(self._waiting) == 0
 
-    def send(
-        self, due: Sequence[str], noted_at: Mapping[str, float] = NOTHING_NOTED, *, most: int | None = None
-    ) -> list[str] | None:
-        """Queue those of the tenants that nobody computes, the first `most` of them; returns them, None when Redis was
-        away: then they are still due.
+    def send(self, due: Sequence[str], noted_at: Mapping[str, float] = NOTHING_NOTED) -> list[str] | None:
+        """Queue those of the tenants that nobody computes; returns them, None when Redis was away: then they are still due.
 
         `noted_at`: since when changes wait that somebody looks at, by time.monotonic(); see workers/stages.py.
         """
         claimed: list[str] = []
         try:
-            claimed = self._throttle.claim(due, most)
+            claimed = self._throttle.claim(due)
             for tenant_ids in self._batches.split(claimed, now=time.monotonic()):
                 self._celery.send_task(
                     "dashboard.recalculate",
