@@ -22,7 +22,7 @@ from shared.running import Announcer
 from shared.set_aside import set_imports_aside
 from workers.app import app, settings
 from workers.database import dsn
-from workers.loops.cold import ColdLoop
+from workers.loops.cold import TENANTS_PER_TASK, ColdLoop
 from workers.loops.dispatch import Dispatch
 from workers.loops.hot import HotLoop
 from workers.loops.loop import HUNG_S, Loop
@@ -43,7 +43,7 @@ def loops(client: redis.Redis, keys: Keys, stopping: threading.Event) -> list[Lo
     by_turns = ColdLoop(
         database_url,
         stopping,
-        dispatch=Dispatch(client, keys, app, "sweep", yields=True),
+        dispatch=Dispatch(client, keys, app, "sweep", yields=True, tenants_per_task=TENANTS_PER_TASK),
         client=client,
         keys=keys,
         cold_delay_s=cold_delay_s,

@@ -12,9 +12,10 @@ MOST_ALONE = 4
 
 
 class Batches:
-    """Remembers who was sent lately; one for each listener."""
+    """Remembers who was sent lately; one for each listener and queue."""
 
-    def __init__(self) -> None:
+    def __init__(self, tenants_per_task: int = TENANTS_PER_TASK) -> None:
+        self._tenants_per_task = tenants_per_task
         self._sent_at: dict[str, float] = {}
 
     def split(self, tenant_ids: Sequence[str], *, now: float) -> list[list[str]]:
@@ -23,8 +24,9 @@ class Batches:
         calm = [tenant_id for tenant_id in tenant_ids if tenant_id not in self._sent_at]
         restless = [tenant_id for tenant_id in tenant_ids if tenant_id in self._sent_at]
         self._sent_at.update(dict.fromkeys(tenant_ids, now))
-        return [*_batches(calm), *_batches(restless, 1 if len(restless) <= MOST_ALONE else TENANTS_PER_TASK)]
+        size = self._tenants_per_task
+        return [*_batches(calm, size), *_batches(restless, 1 if len(restless) <= MOST_ALONE else size)]
 
 
-def _batches(tenant_ids: list[str], size: int = TENANTS_PER_TASK) -> list[list[str]]:
+def _batches(tenant_ids: list[str], size: int) -> list[list[str]]:
     return [tenant_ids[start : start + size] for start in range(0, len(tenant_ids), size)]

@@ -17,7 +17,6 @@ from shared.keys import Keys
 from shared.looked import Looked
 from shared.notices import Notice, encode_notice
 from workers.capture import changes
-from workers.loops.batches import TENANTS_PER_TASK
 from workers.loops.dispatch import Dispatch
 from workers.loops.loop import Loop
 
@@ -27,6 +26,8 @@ EVERY_S = 1.0
 # A zone in which nobody has lived before has had no midnight yet, and its tenants are computed as they come. To find it all
 # tenants are read.
 NEW_ZONES_EVERY_S = 10.0
+# No screen waits for these tenants: the more of them share a task, the less is taken from others who are waited for.
+TENANTS_PER_TASK = 50
 # How soon it looks again while more waits than workers have taken up, and how much it queues then. Who is queued has begun to
 # wait behind others, so no more are than begin at once.
 BUSY_POLL_S = 0.025

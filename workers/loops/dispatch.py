@@ -14,7 +14,7 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from shared.keys import Keys
 from workers.capture.throttle import QUEUED_S, Throttle
-from workers.loops.batches import Batches
+from workers.loops.batches import TENANTS_PER_TASK, Batches
 from workers.stages import noted_header
 
 log = structlog.get_logger()
@@ -25,14 +25,23 @@ NOTHING_NOTED: Mapping[str, float] = MappingProxyType({})
 class Dispatch:
     """Into one queue; one for each loop of each listener."""
 
-    def __init__(self, client: redis.Redis, keys: Keys, celery: Celery, queue: str, *, yields: bool = False) -> None:
+    def __init__(
+        self,
+        client: redis.Redis,
+        keys: Keys,
+        celery: Celery,
+        queue: str,
+        *,
+        yields: bool = False,
+        tenants_per_task: int = TENANTS_PER_TASK,
+    ) -> None:
         """`yields`: whether who waits in this queue may be queued by others as well, see workers/capture/throttle.py."""
         self._client = client
         self._waiting = keys.queue(queue)
         self._throttle = Throttle(client, keys, yields=yields)
         self._celery = celery
         self._queue = queue
-        self._batches = Batches()
+        self._batches = Batches(tenants_per_task)
 
     def is_taken_up(self) -> bool:
         """Whether workers have taken whatever was sent: the next task would begin at once. Raises redis.RedisError."""
