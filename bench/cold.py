@@ -21,7 +21,7 @@ import psutil
 import psycopg
 from sqlalchemy import Engine, text
 
-from bench import machine
+from bench import machine, stages
 from bench.clients import connect_all
 from bench.latency import SALE, Screens
 from bench.machine import POSTGRES, load_note, percentile
@@ -87,7 +87,7 @@ async def round_(
 ) -> float:
     """Commit for a while, and print what it cost and how fresh the hot tenants were; returns their p99 in milliseconds."""
     hot = list(screens.clients)
-    used, began = seconds_used(stack), time.monotonic()
+    used, began, stages_before = seconds_used(stack), time.monotonic(), stages.read(stack.url)
     answers = await commits(db, screens, hot, options)
     took_s = time.monotonic() - began
     shares = {name: 100 * (now - used[name]) / took_s for name, now in seconds_used(stack).items()}
@@ -96,6 +96,7 @@ async def round_(
         f"{what}: {sum(shares.values()):.0f} % of one core; hot tenants: p50 {p50:.0f} ms, p99 {p99:.0f} ms ({load_note()})"
     )
     print("  " + ", ".join(f"{name} {share:.1f} %" for name, share in shares.items()))
+    print(*stages.between(stages_before, stages.read(stack.url)), sep="\n")
     return p99
 
 

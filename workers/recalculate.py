@@ -178,7 +178,7 @@ def _publish(loaded: Loaded, outside: _Outside) -> dict[str, Outcome]:
         )
     outside.lap("write")
     _judge_alerts(accepted, computed, loaded, outside)
-    closes = {tenant_id: computed[tenant_id].close for tenant_id in accepted}
+    closes = {tenant_id: close for tenant_id in accepted if (close := computed[tenant_id].close) is not None}
     months = {tenant_id: shown for tenant_id in accepted if (shown := computed[tenant_id].months) is not None}
     outside.source.keep_closes(closes, loaded.state, loaded.pending, months)
     outside.lap("settle")

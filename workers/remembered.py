@@ -30,14 +30,14 @@ STAYS_S = 600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Computed:
-    """What a recalculation has made of a tenant, as of its clock. overview: encoded; digest: of the content; known: the
-    alerts that the database knew; the others as of Dashboard."""
+    """What a recalculation has made of a tenant, as of its clock. overview: encoded; digest: of the content; close: None
+    where it is kept already; known: the alerts that the database knew; the others as of Dashboard."""
 
     clock: Clock
     snapshot: Snapshot
     overview: bytes
     digest: str
-    close: Close
+    close: Close | None
     held: tuple[Held, ...]
     months: ShownMonths | None
     known: tuple[KnownAlert, ...]
@@ -51,7 +51,8 @@ class Computed:
             snapshot=made.snapshot,
             overview=overview,
             digest=content_digest(made.snapshot, overview),
-            close=made.close,
+            # Writing what is there already would wait for the disk all the same.
+            close=None if made.close in facts.closes else made.close,
             held=made.held,
             months=made.months,
             known=facts.alerts,

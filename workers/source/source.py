@@ -314,12 +314,16 @@ class Source:
         months: Mapping[str, ShownMonths] | None = None,
     ) -> None:
         """Keep each tenant's values of its local day, and of some their closed months, as computed from `state`; older
-        states change nothing.
+        states change nothing. Where there is nothing to keep and to forget, nothing is asked.
 
         `settled`: changes to forget with it, because a snapshot that has seen them is in Redis.
         """
-        if closes or settled:
-            with translate_database_errors(list(closes)), autocommit(self._engine) as connection, alone(connection):
+        if closes or settled or months:
+            with (
+                translate_database_errors([*closes, *(months or ())]),
+                autocommit(self._engine) as connection,
+                alone(connection),
+            ):
                 write_closes(connection, closes, months or {}, state, settled)
 
     def touched_documents(
