@@ -48,10 +48,11 @@ def recalculate(self: Task, tenant_ids: list[str]) -> dict[str, Any] | None:
     if not isinstance(tenant_ids, list) or not all(isinstance(tenant_id, str) for tenant_id in tenant_ids):
         raise TypeError("dashboard.recalculate takes one list of tenant ids: --args='[[\"USER_ID\"]]'")
     started, trace = time.monotonic(), Trace(self.request)
-    held = resources()
+    held, queue = resources(), _queue(self)
+    is_in_no_hurry = queue == "sweep"
     try:
         with held.redis.pipeline(transaction=False) as pipe:
-            with held.throttle.computing(tenant_ids, pipe):
+            with held.throttle.computing(tenant_ids, pipe, yields=is_in_no_hurry):
                 outcomes = quarantine.guarded(
                     self.request.id,
                     tenant_ids,
@@ -72,10 +73,10 @@ def recalculate(self: Task, tenant_ids: list[str]) -> dict[str, Any] | None:
                         tenant_id, reason, writer=held.writer, alerts=held.alerts
                     ),
                 )
-            held.throttle.done(tenant_ids, pipe)
+            held.throttle.done(tenant_ids, pipe, yields=is_in_no_hurry)
             held.throttle.left_out([one.tenant_id for one in outcomes if one.reason == quarantine.POISON], pipe)
             result = Recalculation(outcomes=tuple(outcomes), duration_seconds=round(time.monotonic() - started, 4))
-            worker_stats.recalculated(result, _queue(self), pipe, held.keys, trace)
+            worker_stats.recalculated(result, queue, pipe, held.keys, trace)
     except (SourceUnavailable, StoreUnavailable, redis.RedisError) as error:
         _let_go(held, tenant_ids)
         worker_stats.put_off(error, held.redis, held.keys)
@@ -83,7 +84,7 @@ def recalculate(self: Task, tenant_ids: list[str]) -> dict[str, Any] | None:
     log.info(
         "recalculated",
         verdicts=dict(Counter(outcome.status for outcome in outcomes)),
-        queue=_queue(self),
+        queue=queue,
         ms=round(result.duration_seconds * 1000, 1),
         queued_ms=trace.queued_ms,
     )

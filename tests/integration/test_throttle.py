@@ -11,7 +11,7 @@ from cli.local.embedded import Valkey
 from shared.keys import Keys
 from shared.redis_client import connect
 from tests.servers import eventually
-from workers.capture.throttle import COMPUTING_S, Throttle
+from workers.capture.throttle import BREATH_S, COMPUTING_S, Throttle
 
 
 def test_a_claim_that_a_frozen_redis_grants_too_late_is_taken_by_who_made_it(own_valkey: Valkey, keys: Keys) -> None:
@@ -43,16 +43,36 @@ def test_a_claim_holds_for_everyone_until_the_tenant_is_done(valkey: redis.Redis
     eventually(lambda: another.claim(["t1"]) == ["t1"], within_s=2.0)
 
 
-def test_a_claim_that_yields_is_taken_over_until_a_worker_has_the_tenant(valkey: redis.Redis, keys: Keys) -> None:
+def test_what_the_sweeper_claims_and_computes_yields_to_changes(valkey: redis.Redis, keys: Keys) -> None:
     sweepers, urgent, another = Throttle(valkey, keys, yields=True), Throttle(valkey, keys), Throttle(valkey, keys)
-    assert sweepers.claim(["t1", "t2"]) == ["t1", "t2"]
+    assert sweepers.claim(["t1", "t2", "t3"]) == ["t1", "t2", "t3"]
     assert sweepers.claim(["t1"]) == Throttle(valkey, keys, yields=True).claim(["t1"]) == []
     assert urgent.claim(["t1"]) == ["t1"]
     assert another.claim(["t1"]) == sweepers.claim(["t1"]) == []
     pipe = valkey.pipeline()
-    with sweepers.computing(["t2"], pipe):
+    with sweepers.computing(["t1", "t2", "t3"], pipe, yields=True):
         pipe.execute()
-        assert urgent.claim(["t2"]) == []
+        assert sweepers.claim(["t2"]) == []
+        assert urgent.claim(["t2"]) == ["t2"]
+        assert another.claim(["t1", "t2"]) == []
+    sweepers.done(["t1", "t2", "t3"], pipe, yields=True)
+    pipe.execute()
+    # A breath for who was the sweeper's alone; the others are still held by who claimed them.
+    assert [valkey.pttl(keys.throttle(t)) > BREATH_S * 1000 for t in ("t1", "t2", "t3")] == [True, True, False]
+
+
+def test_renewing_what_yields_takes_nothing_back(
+    valkey: redis.Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.capture.throttle.RENEW_EVERY_S", 0.05)
+    sweepers, urgent, another = Throttle(valkey, keys), Throttle(valkey, keys), Throttle(valkey, keys)
+    pipe = valkey.pipeline()
+    with sweepers.computing(["t1", "t2"], pipe, yields=True):
+        pipe.execute()
+        assert urgent.claim(["t1"]) == ["t1"]
+        valkey.delete(keys.throttle("t2"))
+        eventually(lambda: valkey.exists(keys.throttle("t2")), within_s=2.0)
+        assert another.claim(["t1"]) == []
 
 
 def test_the_breath_grows_with_each_computation_and_begins_anew_after_a_pause(

@@ -5,8 +5,8 @@ breath afterwards, which is short after the first computation and grows with eac
 commits in several steps is thus shown step by step, a tenant that writes without pause is computed a few times a second
 and never in parallel, two listeners send it once, and a key whose owner died expires.
 
-A claim for the sweeper, who is in no hurry, yields to one for changes until a worker has taken the tenant up. Then it is
-computed twice, which harms nobody: the older result is refused.
+Whatever the sweeper claims and computes, who is in no hurry and has many tenants in one task, yields to a claim for changes.
+Then the tenant is computed twice, which harms nobody: the older result is refused.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import redis
 from redis.client import Pipeline
@@ -38,7 +39,7 @@ RETRY_S = 1.0
 # Nothing is computed for a tenant in quarantine, but its changes stay due: they are asked about so seldom.
 LEFT_OUT_S = 30
 
-# Begins the value of a claim that yields.
+# Begins the value of a claim and of a hold that yield.
 YIELDS = "yields "
 
 # Who holds each of the tenants, an empty text for those that are the caller's from now on.
@@ -55,14 +56,42 @@ for i, key in ipairs(KEYS) do
 end
 return holders
 """
-_BREATHE = """
-local breath_ms, longest_ms, pause_ms = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
+# What yields leaves alone what somebody else has claimed meanwhile.
+_IS_FREE = """
+local function is_free(key, yielding)
+  local holder = redis.call('GET', key)
+  return not holder or string.sub(holder, 1, #yielding) == yielding
+end
+"""
+_HOLD_YIELDING = (
+    _IS_FREE
+    + """
+local yielding, for_ms = ARGV[1], ARGV[2]
+for _, key in ipairs(KEYS) do
+  if is_free(key, yielding) then redis.call('SET', key, yielding, 'PX', for_ms) end
+end
+"""
+)
+_BREATHE = (
+    _IS_FREE
+    + """
+local yielding, breath_ms, longest_ms, pause_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 for i = 1, #KEYS, 2 do
   local in_a_row = redis.call('INCR', KEYS[i + 1])
   redis.call('PEXPIRE', KEYS[i + 1], pause_ms)
-  redis.call('SET', KEYS[i], 'held', 'PX', math.min(in_a_row * breath_ms, longest_ms))
+  if yielding == '' or is_free(KEYS[i], yielding) then
+    redis.call('SET', KEYS[i], 'held', 'PX', math.min(in_a_row * breath_ms, longest_ms))
+  end
 end
 """
+)
+
+
+class _Held(NamedTuple):
+    """Tenants that are computed; whether others may claim them meanwhile."""
+
+    tenant_ids: Sequence[str]
+    yields: bool
 
 
 class Throttle:
@@ -76,7 +105,7 @@ class Throttle:
         self._takes_over = "" if yields else YIELDS
         self._doubtful: set[str] = set()
         self._renewing = threading.Lock()
-        self._computed: list[Sequence[str]] = []
+        self._computed: list[_Held] = []
         self._is_renewed = False
         self._claimed = client.register_script(_CLAIM)
 
@@ -107,12 +136,13 @@ class Throttle:
         return claimed
 
     @contextlib.contextmanager
-    def computing(self, tenant_ids: Sequence[str], pipe: Pipeline) -> Iterator[None]:
+    def computing(self, tenant_ids: Sequence[str], pipe: Pipeline, *, yields: bool = False) -> Iterator[None]:
         """While a worker computes the tenants nobody else does, however long it takes: changes from when `pipe` is executed
-        on are another computation's."""
-        self._queue_hold(pipe, tenant_ids, COMPUTING_S)
+        on are another computation's. `yields`: unless somebody claims one of them for its changes."""
+        held = _Held(tenant_ids, yields)
+        self._queue_computing(pipe, held)
         with self._renewing:
-            self._computed.append(tenant_ids)
+            self._computed.append(held)
             if not self._is_renewed:
                 threading.Thread(target=self._renew, daemon=True).start()
                 self._is_renewed = True
@@ -121,7 +151,7 @@ class Throttle:
         finally:
             # A renewal may be under way, which must not come after what the caller says next.
             with self._renewing:
-                self._computed.remove(tenant_ids)
+                self._computed.remove(held)
 
     def _renew(self) -> None:
         """Renew what is held, in a thread that goes on from one computation to the next and ends when nothing is computed."""
@@ -132,27 +162,34 @@ class Throttle:
                     self._is_renewed = False
                     return
                 # Without Redis the keys expire, and others may compute the tenants as well: the older result is refused.
-                with contextlib.suppress(redis.RedisError):
-                    self._hold([t for tenant_ids in self._computed for t in tenant_ids], COMPUTING_S)
+                with contextlib.suppress(redis.RedisError), self._client.pipeline(transaction=False) as pipe:
+                    for held in self._computed:
+                        self._queue_computing(pipe, held)
+                    pipe.execute()
 
-    def done(self, tenant_ids: Sequence[str], pipe: Pipeline) -> None:
-        """The tenants are computed: after a breath they may be dispatched again. Said when `pipe` is executed."""
+    def done(self, tenant_ids: Sequence[str], pipe: Pipeline, *, yields: bool = False) -> None:
+        """The tenants are computed: after a breath they may be dispatched again. Said when `pipe` is executed. `yields`: as
+        they were computed."""
         keys = [key for t in dict.fromkeys(tenant_ids) for key in (self._keys.throttle(t), self._keys.in_a_row(t))]
         args = [int(seconds * 1000) for seconds in (BREATH_S, LONGEST_BREATH_S, PAUSE_S)]
-        pipe.eval(_BREATHE, len(keys), *keys, *args)
+        pipe.eval(_BREATHE, len(keys), *keys, YIELDS if yields else "", *args)
 
     def failed(self, tenant_ids: Sequence[str]) -> None:
         """The tenants could not be computed or dispatched: after a moment they may be dispatched again."""
-        self._hold(tenant_ids, RETRY_S)
+        with self._client.pipeline(transaction=False) as pipe:
+            self._queue_hold(pipe, tenant_ids, RETRY_S)
+            pipe.execute()
 
     def left_out(self, tenant_ids: Sequence[str], pipe: Pipeline) -> None:
         """The tenants are in quarantine; see workers/quarantine.py. Said when `pipe` is executed."""
         self._queue_hold(pipe, tenant_ids, LEFT_OUT_S)
 
-    def _hold(self, tenant_ids: Sequence[str], seconds: float) -> None:
-        with self._client.pipeline(transaction=False) as pipe:
-            self._queue_hold(pipe, tenant_ids, seconds)
-            pipe.execute()
+    def _queue_computing(self, pipe: Pipeline, held: _Held) -> None:
+        if held.yields:
+            keys = [self._keys.throttle(tenant_id) for tenant_id in held.tenant_ids]
+            pipe.eval(_HOLD_YIELDING, len(keys), *keys, YIELDS, COMPUTING_S * 1000)
+        else:
+            self._queue_hold(pipe, held.tenant_ids, COMPUTING_S)
 
     def _queue_hold(self, pipe: Pipeline, tenant_ids: Sequence[str], seconds: float) -> None:
         for tenant_id in tenant_ids:
