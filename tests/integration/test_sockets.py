@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import requests
+import zstandard
 
 from shared.keys import Keys
 from shared.store import SnapshotWriter, SourceState
@@ -98,8 +99,8 @@ def test_every_interval_the_newest_is_sent_with_what_was_refreshed_in_place(hast
         first = client.receive_type("dashboard.update")
         client.send({"type": "configure", "config": {"update_interval": 1}})
         stored: Any = hasty.client.hget(hasty.keys.snapshot(tenant), "snapshot")
-        refreshed = stored.replace(b'"n": 1', b'"n": 1, "age": 5')
-        hasty.client.hset(hasty.keys.snapshot(tenant), "snapshot", refreshed)
+        refreshed = zstandard.decompress(stored).replace(b'"n": 1', b'"n": 1, "age": 5')
+        hasty.client.hset(hasty.keys.snapshot(tenant), "snapshot", zstandard.compress(refreshed))
         update = client.receive_type("dashboard.update", where=lambda m: "age" in m["data"])
     assert first["data"]["version"] == update["data"]["version"] == str(version)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import redis
@@ -265,6 +266,24 @@ def test_removed_tenant_is_gone_and_a_late_task_cannot_bring_it_back(
 
 def test_nothing_known_of_a_tenant_is_absent(reader: SnapshotReader) -> None:
     assert reader.read("nobody") == ABSENT
+
+
+def test_bodies_are_kept_compressed_and_read_as_they_were_written(
+    writer: SnapshotWriter, reader: SnapshotReader, valkey: redis.Redis, keys: Keys
+) -> None:
+    body = b'{"name":"%s"}' % (1000 * "café ".encode())
+    writer.write([replace(candidate(), snapshot=body, overview=body)])
+    assert (reader.read("t1").snapshot, reader.read("t1").overview) == (body, body)
+    held: Any = valkey.hmget(keys.snapshot("t1"), "snapshot", "overview")
+    assert all(len(one) < len(body) / 10 for one in held)
+
+    # A body that was written before they were compressed…
+    valkey.hset(keys.snapshot("t1"), "overview", body)
+    assert reader.read("t1").overview == body
+    # …and one that is broken is no answer.
+    valkey.hset(keys.snapshot("t1"), "snapshot", held[0][:-5])
+    with pytest.raises(StoreUnavailable):
+        reader.read("t1")
 
 
 def test_redis_away_is_reported_as_such(keys: Keys) -> None:
