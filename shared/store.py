@@ -180,7 +180,7 @@ _FIELDS = ("epoch", "revision", "snapshot", "overview", "as_of", "failing", "fai
 
 TOMBSTONE_TTL_S = 60
 
-# A body is a tenth as long and costs hardly more to make than to send as it is; a higher level gains little.
+# A body is a quarter as long, or less, and costs hardly more to make than to send as it is. A higher level gains little.
 _ZSTANDARD_LEVEL = 1
 
 
