@@ -174,6 +174,23 @@ def test_no_plan_reads_pending_changes_of_others(db: Db, engine: Engine, waiting
         assert "tenant_id" in node.get("Recheck Cond", node.get("Index Cond", "")), node
 
 
+def test_what_is_due_for_longest_is_found_at_the_first_look_whatever_waits_for_its_turn(db: Db, engine: Engine) -> None:
+    waiting = "INSERT INTO dashboard.change (tenant_id, due_at) SELECT n, %s::timestamptz FROM generate_series(1, %s) n"
+    db.execute(waiting, ["infinity", 20_000])
+    assert Source(engine).oldest_change() is None
+
+    db.execute(waiting, [NOON, 1000])
+    waited = db.execute("SELECT min(id) FROM dashboard.change WHERE due_at = %s", [NOON]).fetchone()
+    db.execute(waiting, [None, 1000])
+    assert (Source(engine).oldest_change(),) == waited
+    (plan,) = plans(engine, "", lambda source, _: source.oldest_change()).values()
+    assert max(node["Actual Rows"] for node in nodes(plan)) == 1
+
+    db.execute("DELETE FROM dashboard.change WHERE due_at IS NOT NULL")
+    at_once = db.execute("SELECT min(id) FROM dashboard.change").fetchone()
+    assert (Source(engine).oldest_change(),) == at_once
+
+
 def test_a_rate_is_looked_up_once_for_each_document_that_needs_one(db: Db, engine: Engine) -> None:
     rows = add_tenant(db)
     db.execute(
