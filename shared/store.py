@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import redis
+import structlog
 from redis.commands.core import Script
 from zstandard import FRAME_HEADER, ZstdCompressor, ZstdDecompressor, ZstdError
 
@@ -24,6 +25,8 @@ from shared.errors import StoreUnavailable
 from shared.keys import Keys
 from shared.scripts import run_for_each
 from shared.versions import BoardVersion, Version
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,8 @@ class SourceState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """What Redis holds of a tenant. `snapshot` is None before the first one and when the tenant is gone."""
+    """What Redis holds of a tenant. `snapshot` is None before the first one, when the tenant is gone, and
+    where it cannot be read."""
 
     version: Version | None
     snapshot: bytes | None
@@ -208,9 +212,12 @@ class SnapshotReader:
                 for tenant_id in tenant_ids:
                     pipe.hmget(self._keys.snapshot(tenant_id), *fields)
                 rows = pipe.execute()
-            return [self._stored(dict(zip(fields, row, strict=True))) for row in rows]
-        except (redis.RedisError, ZstdError) as error:
+        except redis.RedisError as error:
             raise StoreUnavailable("snapshots cannot be read") from error
+        return [
+            self._stored(tenant_id, dict(zip(fields, row, strict=True)))
+            for tenant_id, row in zip(tenant_ids, rows, strict=True)
+        ]
 
     def versions(self, tenant_ids: Sequence[str]) -> list[Version | None]:
         """Only the versions, for a reader that wants to know whether it missed a notice."""
@@ -223,22 +230,27 @@ class SnapshotReader:
             raise StoreUnavailable("versions cannot be read") from error
         return [_version(row[0], row[1]) for row in rows]
 
-    def _stored(self, row: dict[str, bytes | None]) -> Stored:
+    def _stored(self, tenant_id: str, row: dict[str, bytes | None]) -> Stored:
         as_of, failing, failing_since = row["as_of"], row["failing"], row["failing_since"]
         return Stored(
             version=_version(row["epoch"], row["revision"]),
-            snapshot=self._body(row.get("snapshot")),
-            overview=self._body(row.get("overview")),
+            snapshot=self._body(tenant_id, row.get("snapshot")),
+            overview=self._body(tenant_id, row.get("overview")),
             as_of_ms=int(as_of) if as_of else None,
             failing=failing.decode() if failing else None,
             failing_since_ms=int(failing_since) if failing_since else None,
             gone=row["gone"] is not None,
         )
 
-    def _body(self, stored: bytes | None) -> bytes | None:
+    def _body(self, tenant_id: str, stored: bytes | None) -> bytes | None:
         if stored is None or not stored.startswith(FRAME_HEADER):
             return stored  # written before bodies were compressed
-        return self._zstandard.decompress(stored)
+        try:
+            return self._zstandard.decompress(stored)
+        except ZstdError as error:
+            # As if it were not there: then it is computed again, and nobody else who is read with it waits.
+            log.error("snapshot_unreadable", tenant_id=tenant_id, error=str(error))
+            return None
 
 
 class SnapshotWriter:
