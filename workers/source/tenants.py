@@ -30,7 +30,7 @@ ALL_TENANTS = text("SELECT tenant_id FROM dashboard.tenant WHERE tenant_id IS NO
 # In which state is the database, how does each of these tenants do business, which of its changes are pending, how often did
 # its alerts change, which transaction made the totals of its past, and are they behind? What is pending in a state is in the
 # facts of that state: it may be settled once they are published, but a change of a past day only after the totals of that
-# day are mended, see workers/periods. A change for everyone is nobody's to settle.
+# day are mended, see workers/periods. A change for everyone is nobody's to settle. In the order of an index, as `pending_of`.
 OPENING = with_conversions(
     """
     SELECT state.*, wanted.tenant_id AS wanted_id, t.tenant_id, t.name, t.timezone, t.base_currency::text, t.basis,
