@@ -7,12 +7,12 @@ allocations, no day other than UTC's, no alerts, forecast, months or comparison,
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from multiprocessing import get_context
 from typing import Any
 
@@ -86,13 +86,13 @@ def naive_rate(database_url: str, redis_url: str, tenant_ids: Sequence[str]) -> 
         return len(tenant_ids) / (time.perf_counter() - started)
 
 
-_engines: dict[int, tuple[Engine, redis.Redis]] = {}
+@cache
+def _servers(database_url: str, redis_url: str) -> tuple[Engine, redis.Redis]:
+    return create_engine(database_url), redis.Redis.from_url(redis_url)
 
 
 def _compute_all(database_url: str, redis_url: str, tenant_ids: Sequence[str]) -> None:
-    if os.getpid() not in _engines:
-        _engines[os.getpid()] = create_engine(database_url), redis.Redis.from_url(redis_url)
-    engine, client = _engines[os.getpid()]
+    engine, client = _servers(database_url, redis_url)
     for tenant_id in tenant_ids:
         with Session(engine) as session:
             body = json.dumps(_dashboard(session, tenant_id), default=str)

@@ -4,9 +4,8 @@
 
 Prints tenants per second of `bin/dash recalculate --all`: first of workers that compute everybody, then again and again where
 nothing has changed, until each process remembers all of them; before and after it the same of bench/naive.py, on as many
-processes. Then what a tenant costs, for a batch of fifty and for a tenant
-alone, where nothing has changed and where each has a new invoice. --profile writes a cProfile of it (which makes Python look
-several times slower).
+processes. Then what a tenant costs, for a batch of fifty and for a tenant alone, where nothing has changed and where each has
+a new invoice. --profile writes a cProfile of it (which makes Python look several times slower).
 """
 
 from __future__ import annotations
