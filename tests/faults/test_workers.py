@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import time
 import uuid
@@ -12,7 +13,7 @@ from functools import partial
 import psutil
 
 from tests.faults.conftest import LONG, Measured
-from tests.faults.locks import locked, somebody_waits
+from tests.faults.locks import READING_FACTS, is_idle, locked, somebody_waits, taken_up, waiting
 from tests.faults.watch import Watch
 from tests.patience import PATIENCE
 from tests.servers import eventually
@@ -86,6 +87,28 @@ def test_what_a_killed_worker_was_computing_is_computed_by_the_next(
     watch.assert_stayed_connected()
 
 
+def test_a_commit_overtakes_what_the_sweeper_is_at(stack: Stack, watch: Watch) -> None:
+    eventually(lambda: is_idle(stack))
+    swept = str(uuid.uuid4())
+    with locked(stack):
+        stack.celery.send_task("dashboard.recalculate", args=[watch.tenant_ids], task_id=swept, queue="sweep")
+        taken_up(stack, swept)
+        # The sweeper itself lives, and goes on to hold its tenants.
+        frozen = waiting(stack, asking=READING_FACTS)
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+    try:
+        watch.sales()
+        watch.converged(within_s=3.0)
+        assert not stack.redis.exists(_result_key(stack, swept))
+    finally:
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
+    eventually(lambda: stack.redis.exists(_result_key(stack, swept)))
+    watch.converged(within_s=3.0)
+    watch.assert_stayed_connected()
+
+
 def test_workers_replaced_one_by_one_do_every_task_that_was_sent(
     stack: Stack, watch: Watch, measured: Measured
 ) -> None:
@@ -105,7 +128,7 @@ def test_workers_replaced_one_by_one_do_every_task_that_was_sent(
         send(SENT // 4)
         assert stack.stop(stopping) < 10.0 * PATIENCE
     started = time.monotonic()
-    results = [f"{stack.keys.prefix}:celery:celery-task-meta-{task_id}" for task_id in sent]
+    results = [_result_key(stack, task_id) for task_id in sent]
     eventually(lambda: stack.redis.exists(*results), lambda done: done == len(sent), within_s=20.0)
     measured(14, watch.recovered(within_s=10.0, since=started))
     watch.assert_never_told("workers_silent", "computation_failing")
@@ -130,6 +153,10 @@ def test_a_worker_that_cannot_go_on_ends_even_if_its_child_does_not(stack: Stack
         worker.wait(10.0 * PATIENCE)
     watch.recovered(within_s=15.0)
     watch.assert_stayed_connected()
+
+
+def _result_key(stack: Stack, task_id: str) -> str:
+    return f"{stack.keys.prefix}:celery:celery-task-meta-{task_id}"
 
 
 def _is_ready_again(stack: Stack, name: str, before: int) -> bool:

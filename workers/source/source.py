@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 import psycopg
 import structlog
@@ -19,34 +17,21 @@ from shared.store import SourceState
 from shared.thresholds import AlertThresholds
 from workers.capture import changes
 from workers.database import alone, autocommit, driver_of, one_state, plain_state
-from workers.facts import DEFAULT_THRESHOLDS, NO_ACTIVITY, Clock, Close, RebuiltClose, ShownMonths, Tenant, TenantFacts
-from workers.periods.load import MOST_REMEMBERED, UNKNOWN_PAST, Kept, Past
+from workers.facts import DEFAULT_THRESHOLDS, Clock, Close, ShownMonths, TenantFacts
+from workers.periods.load import MOST_REMEMBERED, Past
 from workers.periods.mend import doubt, forget_past, mend, postpone, stale_tenants
 from workers.roles import CONTRACT
-from workers.source.activity import ACTIVITY
-from workers.source.alerts import KNOWN, THRESHOLDS, with_own
-from workers.source.balances import BALANCES, FOLLOWED_BALANCES, TOLD, UNSETTLED_BALANCES
-from workers.source.batch import Answers, Batch, Groups, statement
-from workers.source.books import BOOKS, READ_BOOKS, Books
-from workers.source.clock import clock
-from workers.source.closes import CLOSES, is_first_day, write_closes
+from workers.source.closes import write_closes
 from workers.source.columns import Missing, missing_columns
 from workers.source.culprit import find_culprit
-from workers.source.expenses import EXPENSES, PAID_EXPENSES, PAYABLES, UNPAID
 from workers.source.failures import columns_have_changed, translate_database_errors
-from workers.source.fingerprint import Fingerprint, Remembered, fingerprint
-from workers.source.invoices import CLIENTS, INVOICES, RECENT_INVOICES
-from workers.source.links import PAYER
-from workers.source.months import SHOWN_MONTHS, touched_documents
-from workers.source.payments import CASH_SINCE, PAYMENTS, RECENT_PAYMENTS
-from workers.source.quotes import DECIDED_QUOTES, QUOTES
+from workers.source.fingerprint import Fingerprint, Remembered
+from workers.source.months import touched_documents
+from workers.source.reading import NOTHING_READ, Reading
 from workers.source.reasons import reason
-from workers.source.rebuilt import rebuilt_closes
-from workers.source.recurring import RECURRING
-from workers.source.revenue import ALLOCATIONS, CASH_REVENUE, SETTLEMENTS
 from workers.source.tenants import ALL_TENANTS, Opening, read_opening
 from workers.unsettled.keep import keep_unsettled
-from workers.unsettled.known import ENOUGH_ALLOCATIONS, Unsettled, known_of
+from workers.unsettled.known import ENOUGH_ALLOCATIONS
 
 log = structlog.get_logger()
 
@@ -54,16 +39,6 @@ EXPLAINED_FOR_S = 60.0
 MOST_EXPLAINED = 1000
 WRITING_DOWN_S = 1.0
 NOT_WRITTEN_DOWN_FOR_S = 300.0
-
-# Everything that is known of a batch, each table read as few times as its indexes allow. What only cash basis asks for is a
-# quarter of the plan, and to set a plan up costs a tenant alone as much as to carry it out: it is left out where nobody asks.
-_READ = (READ_BOOKS, RECENT_INVOICES, RECENT_PAYMENTS, DECIDED_QUOTES, UNPAID, *TOLD)
-_FAMILIES = (
-    BOOKS, INVOICES, CLIENTS, PAYMENTS, QUOTES, ACTIVITY, EXPENSES, PAID_EXPENSES, PAYABLES, CASH_SINCE, *BALANCES,
-    RECURRING, CLOSES, SHOWN_MONTHS, KNOWN, THRESHOLDS,
-)  # fmt: skip
-ACCRUAL_FACTS = statement(*_READ, *_FAMILIES, payer=PAYER)
-FACTS = statement(*_READ, *CASH_REVENUE, *_FAMILIES, ALLOCATIONS, SETTLEMENTS, payer=PAYER)
 
 # Planned and not carried out; that is enough for PostgreSQL to look at rights and policies, also behind views.
 _ALL_RELATIONS = text(" UNION ALL ".join(f"(SELECT 1 FROM dashboard.{name} LIMIT 0)" for name in CONTRACT))  # noqa: S608
@@ -92,18 +67,6 @@ class Loaded:
     unsettled_due: tuple[str, ...] = ()
 
 
-class _Read(NamedTuple):
-    """As of Loaded."""
-
-    facts: dict[str, TenantFacts]
-    unchanged: dict[str, Clock]
-    fingerprints: dict[str, Fingerprint]
-    unsettled_due: tuple[str, ...]
-
-
-_NOTHING = _Read({}, {}, {}, ())
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """Why a tenant cannot be computed. reason: for the operator; about: which value it is about, in the owner's words."""
@@ -130,9 +93,8 @@ class Source:
         tenants' totals of past days are kept in memory. `enough_allocations`: from so many on it is written down which of a
         tenant's documents are not settled."""
         self._engine = engine
-        self._thresholds = thresholds
         self._missing: Missing | None = None
-        self._past = Past(most_remembered)
+        self._reading = Reading(thresholds, Past(most_remembered), enough_allocations)
         self._enough_allocations = enough_allocations
         self._explained: dict[str, tuple[str, float, Explanation]] = {}
         self._not_kept: dict[str, float] = {}
@@ -278,7 +240,7 @@ class Source:
         with plain_state(self._engine) as connection:
             opening = read_opening(connection, wanted, missing, now)
             has_to_wait = unless_behind and opening.behind
-            read = _NOTHING if has_to_wait else self._read(connection, opening, missing, remembered)
+            read = NOTHING_READ if has_to_wait else self._reading.read(connection, opening, missing, remembered)
         return Loaded(
             state=opening.state,
             facts=read.facts,
@@ -290,21 +252,6 @@ class Source:
             past_behind=opening.behind,
             unsettled_due=read.unsettled_due,
         )
-
-    def _read(
-        self, connection: psycopg.Connection, opening: Opening, missing: Missing, remembered: Remembered | None
-    ) -> _Read:
-        if not opening.tenants:
-            return _NOTHING
-        clocks = {t.tenant_id: clock(opening.moment, ZoneInfo(t.timezone)) for t in opening.tenants.values()}
-        batch = Batch(connection=connection, tenants=opening.tenants, clocks=clocks, missing=missing)
-        past = self._past.of(batch, opening.pasts)
-        answers, books, unsettled = _answers(batch, self._enough_allocations)
-        fingerprints = _fingerprints(batch, opening, past, answers) if remembered else {}
-        unchanged = {t: clocks[t] for t, now in fingerprints.items() if remembered and now == remembered(t, clocks[t])}
-        others = batch.of(lambda tenant_id: tenant_id not in unchanged)
-        facts = _facts(others, answers, books, past, self._thresholds, unsettled)
-        return _Read(facts, unchanged, fingerprints, unsettled.due)
 
     def keep_closes(
         self,
@@ -394,90 +341,3 @@ class Source:
         with translate_database_errors(), self._engine.begin() as connection:
             now: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
             return round((now.timestamp() - time.time()) * 1000)
-
-
-def _answers(batch: Batch, enough_allocations: int) -> tuple[Answers, dict[str, Books], Unsettled]:
-    """What the database says of each tenant, of their books first, for what else is asked depends on that."""
-    on_cash = any(tenant.basis == "cash" for tenant in batch.tenants.values())
-    answers = batch.answers(FACTS if on_cash else ACCRUAL_FACTS)
-    books = {t: FACTS.read(t, {"books": told["books"]})["books"][0] for t, told in answers.items()}
-    followed = batch.of(lambda tenant_id: books[tenant_id].links_followed)
-    unsettled = _unsettled(followed, enough_allocations)
-    for query, part in (
-        (UNSETTLED_BALANCES, followed.of(lambda tenant_id: tenant_id in unsettled.known)),
-        (FOLLOWED_BALANCES, followed.of(lambda tenant_id: tenant_id not in unsettled.known)),
-    ):
-        for tenant_id, balances in part.answers(query).items() if part.tenants else ():
-            answers[tenant_id] |= balances
-    return answers, books, unsettled
-
-
-def _fingerprints(batch: Batch, opening: Opening, past: Mapping[str, Kept], answers: Answers) -> dict[str, Fingerprint]:
-    """Of those whose rows nobody has changed: of the others it is known that they will not be the same."""
-    return {
-        t: fingerprint(tenant, batch.clocks[t], opening.pasts.get(t), past.get(t, UNKNOWN_PAST), answers[t])
-        for t, tenant in batch.tenants.items()
-        if t not in opening.changed
-    }
-
-
-def _facts(
-    batch: Batch,
-    answers: Answers,
-    books: Mapping[str, Books],
-    past: Mapping[str, Kept],
-    default_thresholds: AlertThresholds,
-    unsettled: Unsettled,
-) -> dict[str, TenantFacts]:
-    found = {tenant_id: FACTS.read(tenant_id, answers[tenant_id]) for tenant_id in batch.tenants}
-    rebuilt = rebuilt_closes(
-        batch.of(lambda tenant_id: is_first_day(found[tenant_id].get("closes", ()), batch.clocks[tenant_id].today)),
-        links_followed=lambda tenant_id: books[tenant_id].links_followed,
-        unsettled_known=unsettled.known,
-    )
-    return {
-        tenant_id: _of_tenant(
-            tenant,
-            batch.clocks[tenant_id],
-            found[tenant_id],
-            default_thresholds,
-            past.get(tenant_id, UNKNOWN_PAST),
-            rebuilt.get(tenant_id),
-        )
-        for tenant_id, tenant in batch.tenants.items()
-    }
-
-
-def _unsettled(followed: Batch, enough_allocations: int) -> Unsettled:
-    if not followed.tenants:
-        return Unsettled()
-    todays = {tenant_id: followed.clocks[tenant_id].today for tenant_id in followed.tenants}
-    return known_of(followed.connection, todays, enough_allocations)
-
-
-def _of_tenant(
-    tenant: Tenant,
-    clock: Clock,
-    families: Groups,
-    thresholds: AlertThresholds,
-    kept: Kept,
-    rebuilt: RebuiltClose | None,
-) -> TenantFacts:
-    books: Books = families.pop("books")[0]
-    own_thresholds = families.pop("thresholds", ())
-    activity = families.pop("activity", (NO_ACTIVITY,))
-    shown = families.pop("shown_months", (None,))
-    return TenantFacts(
-        tenant=tenant,
-        clock=clock,
-        activity=activity[0],
-        shown_months=shown[0],
-        touched={},
-        links_known=books.links_known,
-        has_documents=books.has_documents,
-        thresholds=with_own(thresholds, own_thresholds),
-        kept=kept.past,
-        kept_as_of=kept.as_of,
-        rebuilt=rebuilt,
-        **families,
-    )
