@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import redis
 import structlog
+from redis.client import Pipeline
 from redis.commands.core import Script
 from zstandard import FRAME_HEADER, ZstdCompressor, ZstdDecompressor, ZstdError
 
@@ -181,6 +182,7 @@ return 0
 """
 
 _FIELDS = ("epoch", "revision", "snapshot", "overview", "as_of", "failing", "failing_since", "gone")
+_FACTS = tuple(name for name in _FIELDS if name not in ("snapshot", "overview"))
 
 TOMBSTONE_TTL_S = 60
 
@@ -218,6 +220,14 @@ class SnapshotReader:
             self._stored(tenant_id, dict(zip(fields, row, strict=True)))
             for tenant_id, row in zip(tenant_ids, rows, strict=True)
         ]
+
+    def ask(self, pipe: Pipeline, tenant_id: str) -> None:
+        """Have `pipe` read what Redis holds of the tenant, without the bodies; its answer is for `told`."""
+        pipe.hmget(self._keys.snapshot(tenant_id), *_FACTS)
+
+    def told(self, tenant_id: str, row: Sequence[bytes | None]) -> Stored:
+        """The answer to `ask`."""
+        return self._stored(tenant_id, dict(zip(_FACTS, row, strict=True)))
 
     def versions(self, tenant_ids: Sequence[str]) -> list[Version | None]:
         """Only the versions, for a reader that wants to know whether it missed a notice."""

@@ -18,6 +18,7 @@ from web.alerts import routes as alerts
 from web.alerts import socket as notifications
 from web.api import recalculation, receipts, snapshot, socket, stream, tickets
 from web.api.admission import Doorkeeper
+from web.api.grounds import Confirmation
 from web.api.recalculation import Answers, Recalculations
 from web.api.receipts import Receipts
 from web.api.repeats import Repeats
@@ -73,6 +74,13 @@ def create_app(settings: Settings) -> Flask:
         app.wsgi_app,
         services.leases,
         services.limiter,
+        Confirmation(
+            services.client,
+            services.circuit,
+            auth=services.auth,
+            snapshots=services.snapshots,
+            limiter=services.limiter,
+        ),
         is_draining=services.hub.is_draining,
         seconds=services.metrics.request_seconds,
         reads=services.metrics.snapshot_reads,

@@ -6,6 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 import pytest
 import redis
@@ -37,25 +38,31 @@ def get(web: WebServer, path: str, headers: Mapping[str, str]) -> requests.Respo
     return requests.get(web.url + path, headers=dict(headers), timeout=10)
 
 
-def repeated(web: WebServer) -> float:
-    """How many answers were repeated so far."""
+def answered(web: WebServer, source: str) -> float:
+    """How many answers came from there so far."""
     lines = requests.get(f"{web.url}/metrics", timeout=10).text.splitlines()
-    found = [line for line in lines if line.startswith('dashboard_snapshot_reads_total{source="repeated"}')]
+    found = [line for line in lines if line.startswith(f'dashboard_snapshot_reads_total{{source="{source}"}}')]
     return float(found[0].split()[-1])
 
 
-def twice(web: WebServer, path: str, headers: Mapping[str, str]) -> tuple[requests.Response, requests.Response]:
-    """The whole way's answer, and one that was repeated; an id of one's own is a question that is never repeated."""
+def ways(web: WebServer, path: str, headers: Mapping[str, str]) -> list[requests.Response]:
+    """The whole way's answer, one that was confirmed, and one that was repeated."""
+    # An id of one's own is a question that is always new.
+    whole = get(web, path, {**headers, "X-Request-ID": "mine"})
 
-    def both() -> tuple[requests.Response, requests.Response, float]:
-        whole = get(web, path, {**headers, "X-Request-ID": "mine"})
-        before = repeated(web)
-        for _ in range(3):
-            again = get(web, path, headers)
-        return whole, again, repeated(web) - before
+    def asked(source: str) -> tuple[requests.Response, float]:
+        before = answered(web, source)
+        return get(web, path, headers), answered(web, source) - before
 
-    whole, again, _ = eventually(both, lambda found: found[2] > 0)
-    return whole, again
+    others = [eventually(partial(asked, source), lambda one: one[1] > 0) for source in ("confirmed", "repeated")]
+    return [whole, *(answer for answer, _ in others)]
+
+
+def known(web: WebServer, tenant_id: str, **claims: object) -> dict[str, str]:
+    """The header of somebody who has asked before."""
+    headers = bearer(tenant_id, **claims)
+    assert get(web, REALTIME, headers).status_code == 200
+    return headers
 
 
 @pytest.mark.parametrize("path", [REALTIME, OVERVIEW])
@@ -65,18 +72,19 @@ def twice(web: WebServer, path: str, headers: Mapping[str, str]) -> tuple[reques
 def test_a_repeated_answer_is_the_one_that_flask_gives(web: WebServer, path: str, more: Mapping[str, str]) -> None:
     tenant_id = f"same {path} {sorted(more.items())}"
     web.write(tenant_id.replace("/", "-"), n=1)
-    whole, again = twice(web, path, {**bearer(tenant_id.replace("/", "-")), **more})
-    assert again.status_code == whole.status_code in (200, 304)
-    assert again.content == whole.content
-    same = [{k: v for k, v in one.headers.items() if k not in PER_REQUEST} for one in (whole, again)]
-    assert same[0] == same[1]
-    assert whole.headers.keys() == again.headers.keys()
-    assert again.headers["X-Request-ID"] != whole.headers["X-Request-ID"] == "mine"
+    whole, *others = ways(web, path, {**bearer(tenant_id.replace("/", "-")), **more})
+    for again in others:
+        assert again.status_code == whole.status_code in (200, 304)
+        assert again.content == whole.content
+        same = [{k: v for k, v in one.headers.items() if k not in PER_REQUEST} for one in (whole, again)]
+        assert same[0] == same[1]
+        assert whole.headers.keys() == again.headers.keys()
+        assert again.headers["X-Request-ID"] != whole.headers["X-Request-ID"] == "mine"
 
 
 def test_its_line_in_the_log_says_the_same(web: WebServer) -> None:
     web.write("logged", n=1)
-    twice(web, REALTIME, bearer("logged"))
+    ways(web, REALTIME, bearer("logged"))
 
     def lines() -> list[dict[str, object]]:
         return [e for e in web.events if e["event"] == "request" and e.get("tenant_id") == "logged"]
@@ -100,10 +108,39 @@ def test_a_change_is_answered_as_soon_as_its_notice_has_come(web: WebServer) -> 
 
 def test_what_is_gone_or_fails_is_said_at_once(web: WebServer, services: Services) -> None:
     web.write("failing", n=1)
-    twice(web, REALTIME, bearer("failing"))
+    ways(web, REALTIME, bearer("failing"))
     with redis.Redis.from_url(services.redis_url) as client:
         SnapshotWriter(client, web.keys).mark_failing("failing", "bad rows")
     eventually(lambda: get(web, REALTIME, bearer("failing")).json()["stale"])
+
+
+def test_who_reads_once_after_each_write_reads_what_was_written(web: WebServer) -> None:
+    """Even before its notice: what was answered before is asked about, not believed."""
+    web.write("written", n=0)
+    people = [known(web, "written", jti=str(number)) for number in range(30)]
+    for number, headers in enumerate(people):
+        web.write("written", n=number)
+        assert get(web, REALTIME, headers).json()["n"] == number
+
+
+def test_what_was_answered_before_is_not_confirmed_to_a_token_that_is_revoked_or_expired(web: WebServer) -> None:
+    web.write("leaving", n=1)
+    revoked, expiring = known(web, "leaving", jti="left"), known(web, "leaving", ttl_s=2.0)
+    web.client.set(web.keys.revoked("left"), 1, ex=60)
+    for headers, code in ((revoked, "token_invalid"), (expiring, "token_expired")):
+        refused = eventually(
+            partial(get, web, REALTIME, headers), lambda answer: answer.status_code != 200, within_s=1.0
+        )
+        assert (refused.status_code, refused.json()["code"]) == (401, code)
+
+
+def test_an_answer_that_is_not_confirmed_counts_once(services: Services, keys: Keys) -> None:
+    with WebServer(services.redis_url, keys) as web:
+        left = []
+        for number in range(6):
+            web.write("counted", n=number)
+            left += [get(web, REALTIME, bearer("counted")).headers["RateLimit-Remaining"] for _ in range(2)]
+        assert left == [str(int(left[0]) - number) for number in range(12)]
 
 
 def test_every_repeated_answer_counts(services: Services, keys: Keys) -> None:

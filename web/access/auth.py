@@ -91,21 +91,30 @@ class Auth:
 
     def is_revoked(self, caller: Caller) -> bool:
         """Whether the token's id was put under `Keys.revoked`; known within a second, unknown while Redis is away."""
-        if caller.token_id is None:
-            return False
-        now = time.monotonic()
-        if self._not_revoked_until.get(caller.token_id, 0.0) > now:
+        key, asked_at = self.revocation_key(caller), time.monotonic()
+        if key is None:
             return False
         try:
             with self._circuit.guard():
-                revoked = bool(self._client.exists(self._keys.revoked(caller.token_id)))
+                found = bool(self._client.exists(key))
         except StoreUnavailable:
             return False
-        if not revoked:
-            if len(self._not_revoked_until) >= _MAX_KNOWN:
-                self._not_revoked_until.clear()
-            self._not_revoked_until[caller.token_id] = now + _REVOCATION_KNOWN_FOR_S
-        return revoked
+        if not found:
+            self.note_not_revoked(caller, asked_at=asked_at)
+        return found
+
+    def revocation_key(self, caller: Caller) -> str | None:
+        """The key that is there if the token was revoked; None where that need not be looked for now."""
+        if caller.token_id is None or self._not_revoked_until.get(caller.token_id, 0.0) > time.monotonic():
+            return None
+        return self._keys.revoked(caller.token_id)
+
+    def note_not_revoked(self, caller: Caller, *, asked_at: float) -> None:
+        """Nothing was there under the caller's `revocation_key` when it was looked for."""
+        assert caller.token_id is not None  # noqa: S101 (for the type checker: without one there is no key)
+        if len(self._not_revoked_until) >= _MAX_KNOWN:
+            self._not_revoked_until.clear()
+        self._not_revoked_until[caller.token_id] = asked_at + _REVOCATION_KNOWN_FOR_S
 
     def revoked(self, token_ids: Sequence[str]) -> list[str]:
         """Those of these token ids that are revoked now; raises StoreUnavailable."""

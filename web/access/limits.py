@@ -11,6 +11,7 @@ import redis
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
+from redis.client import Pipeline
 
 from shared.errors import StoreUnavailable
 from shared.keys import Keys
@@ -81,6 +82,18 @@ class _Window:
         return taken if self.ends_at > time.monotonic() else 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One that is to be counted: by which meters, what is told of each window with it, and how Redis is asked."""
+
+    kind: Kind
+    meters: Sequence[_Meter]
+    windows: Sequence[_Window | None]
+    taken: Sequence[int]
+    keys: list[str]
+    arguments: list[int]
+
+
 class Limiter:
     """Counts requests, openings and recalculations; what is over the rate is refused.
 
@@ -115,37 +128,66 @@ class Limiter:
 
     def hit(self, kind: Kind, caller: Person) -> Allowance:
         """Count one and say what is left; raises TooMany when that was one too many."""
-        meters = self._meters(kind, caller)
-        windows = [self._open.get(meter.name) for meter in meters]
-        # They stay open for others meanwhile; what these count goes with the next one.
-        taken = [0 if window is None else window.take() for window in windows]
+        hit = self._begin(kind, caller)
         try:
             with self._circuit.guard():
-                found = self._script(
-                    keys=[f"{self._prefix}:{meter.name}" for meter in meters],
-                    args=[
-                        number
-                        for meter, more in zip(meters, taken, strict=True)
-                        for number in (meter.rate.get_expiry(), more, meter.rate.amount)
-                    ],
-                )
+                found = self._script(keys=hit.keys, args=hit.arguments)
         except StoreUnavailable:
-            for window, more in zip(windows, taken, strict=True):
-                if window is not None:
-                    window.unsettled += more
-            return self._count_here(kind, meters)
+            self.lost(hit)
+            return self._count_here(kind, hit.meters)
+        return self.told(hit, found)
+
+    def ask(self, pipe: Pipeline, caller: Person) -> Hit:
+        """Count one request when `pipe` is executed; then comes `told`, with the answer, or `lost`."""
+        hit = self._begin("requests", caller)
+        pipe.eval(_HIT, len(hit.keys), *hit.keys, *hit.arguments)
+        return hit
+
+    def told(self, hit: Hit, found: Sequence[tuple[int, int]]) -> Allowance:
+        """What Redis answered; as `hit`."""
         told: list[tuple[int, Allowance]] = []
-        for meter, window, (used, left_ms) in zip(meters, windows, found, strict=True):
+        for meter, window, (used, left_ms) in zip(hit.meters, hit.windows, found, strict=True):
             left = meter.rate.amount - used
-            if kind == "requests":
+            if hit.kind == "requests":
                 if told and told[-1][0] < 0 and window is not None:
                     window.left += 1  # the one before was over its limit: here nothing was counted
                 self._settled(meter, left, time.monotonic() + left_ms / 1000)
             told.append((left, Allowance(limit=meter.rate.amount, remaining=max(0, left), reset_s=left_ms / 1000)))
-        for meter, (left, allowance) in zip(meters, told, strict=True):
+        for meter, (left, allowance) in zip(hit.meters, told, strict=True):
             if left < 0:
-                raise _too_many(kind, meter.rate, allowance)
+                raise _too_many(hit.kind, meter.rate, allowance)
         return _tightest(allowance for _, allowance in told)
+
+    def lost(self, hit: Hit) -> None:
+        """Redis has not answered: what it was to hear goes with the next one."""
+        for window, more in zip(hit.windows, hit.taken, strict=True):
+            if window is not None:
+                window.unsettled += more
+
+    def take_back(self, hit: Hit) -> None:
+        """What was counted is going to be counted again."""
+        for meter in hit.meters:
+            if (window := self._open.get(meter.name)) is not None:
+                window.left += 1
+                window.unsettled -= 1
+
+    def _begin(self, kind: Kind, caller: Person) -> Hit:
+        meters = self._meters(kind, caller)
+        windows = [self._open.get(meter.name) for meter in meters]
+        # They stay open for others meanwhile; what these count goes with the next one.
+        taken = [0 if window is None else window.take() for window in windows]
+        return Hit(
+            kind=kind,
+            meters=meters,
+            windows=windows,
+            taken=taken,
+            keys=[f"{self._prefix}:{meter.name}" for meter in meters],
+            arguments=[
+                number
+                for meter, more in zip(meters, taken, strict=True)
+                for number in (meter.rate.get_expiry(), more, meter.rate.amount)
+            ],
+        )
 
     def _meters(self, kind: Kind, caller: Person) -> list[_Meter]:
         tenant = _Meter(f"{kind}:{caller.tenant_id}", self._rates[kind])

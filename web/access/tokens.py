@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import jwt
@@ -34,6 +35,9 @@ from web.access.keyset import KeySet
 from web.http.problems import TokenExpired, TokenInvalid, UnknownView
 
 LEEWAY_S = 30
+# What a token said holds until it expires; but the keys that it was verified with may be withdrawn.
+VERIFIED_FOR_S = 60.0
+_MOST_VERIFIED = 10_000
 _LATEST_S = 253_402_300_800  # the year 10000: beyond it a lifetime is a mistake or an attack
 _SEGMENT = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _TYPES = frozenset({"jwt", "at+jwt"})
@@ -69,6 +73,8 @@ class Tokens:
         self._keys = KeySet(settings.jwks_url, settings.algorithms) if settings.jwks_url else None
         self._key_ids_allowed = settings.secret_key is None
         self._tenant_claim = settings.tenant_claim
+        # By digest: the tokens themselves are kept nowhere.
+        self._verified: dict[bytes, tuple[Caller, float]] = {}
         algorithms = _bound(settings)
         app.config.update(
             JWT_ALGORITHM=algorithms[0],
@@ -81,6 +87,18 @@ class Tokens:
 
     def verify(self, token: str) -> Caller:
         """The caller that `token` stands for; raises TokenExpired, UnknownView, or TokenInvalid for everything else."""
+        digest = sha256(token.encode(errors="surrogatepass")).digest()
+        caller, verified_at = self._verified.get(digest, (None, 0.0))
+        now = time.monotonic()
+        if caller is None or now - verified_at > VERIFIED_FOR_S:
+            caller = self._verify(token)
+            if len(self._verified) >= _MOST_VERIFIED:
+                self._verified.clear()
+            self._verified[digest] = (caller, now)
+        _check_expiry(caller.expires_at)
+        return caller
+
+    def _verify(self, token: str) -> Caller:
         header, claims = _opened(token)
         self._check_header(header)
         _check_types(claims)
@@ -90,8 +108,7 @@ class Tokens:
                 decode_token(token, allow_expired=True)
         except (jwt.PyJWTError, JWTExtendedException, ValueError, TypeError) as error:
             raise TokenInvalid("The token is not valid.") from error
-        if claims["exp"] <= time.time():
-            raise TokenExpired("The token has expired.")
+        _check_expiry(claims["exp"])
         return Caller(
             tenant_id=tenant_id,
             subject=claims["sub"],
@@ -175,6 +192,11 @@ def _check_types(claims: Mapping[str, Any]) -> None:
     kind = claims.get("typ")
     if claims.get("type", "access") != "access" or (isinstance(kind, str) and kind.lower() in _NOT_FOR_ACCESS):
         raise TokenInvalid("Only access tokens are accepted here.")
+
+
+def _check_expiry(expires_at: float) -> None:
+    if expires_at <= time.time():
+        raise TokenExpired("The token has expired.")
 
 
 def _tenant(claims: Mapping[str, Any], named: str | None) -> str:

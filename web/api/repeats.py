@@ -1,14 +1,17 @@
-"""A client that asks for its snapshot again within a moment: answered before Flask is asked, from the answer it has just got.
+"""A client that asks for its snapshot again: answered before Flask is asked, by the answer that it got before.
 
-Only the plain question with a bearer token. The first of each moment goes the whole way, so that everything is as it would
-be without this; what may differ from one answer to the next is made anew: the request's id and what is left of the rate.
+Only the plain question with a bearer token. Within a moment the answer is repeated as it is; later it is asked in one round
+trip whether it still holds. Any other question goes the whole way, so that everything is as it would be without this. What
+may differ from one answer to the next is made anew: the request's id and what is left of the rate.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +19,16 @@ from prometheus_client import Counter, Histogram
 
 from shared.logs import write_line
 from web.access.limits import Limiter
-from web.http.problems import new_request_id, rate_headers
+from web.access.tokens import VERIFIED_FOR_S, Caller
+from web.api.grounds import GROUNDS, Confirmation, Grounds
+from web.http.problems import Allowance, new_request_id, rate_headers
 from web.http.turns import let_others_have_their_turn
-from web.live.leases import Leases
+from web.live.leases import LEASE_S, Leases
+from web.live.mailbox import Form, Update
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
-CALLER = "daybook.caller"
-"""What a route puts into the environment of a request whose answer may be repeated: whose it is (a Caller)."""
 PATHS = frozenset({"/api/dashboard/realtime/aggregate/", "/api/dashboard/overview/"})
 
 # All of a request that its answer depends on, beside method, path and token.
@@ -36,18 +40,48 @@ _REPEATED = {"200 OK": True, "304 NOT MODIFIED": False}
 _PER_REQUEST = frozenset({"X-Request-ID", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"})
 
 
+# What was answered the whole way is confirmed for so long; then everything of the token is looked at again.
+KNOWN_FOR_S = VERIFIED_FOR_S
+MOST_KNOWN = 5_000
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer that may be repeated; one that counts takes something of the tenant's rate."""
+    """One answer that may be given again, as long as what it was made of is held; one that counts takes something of the
+    tenant's rate."""
 
-    tenant_id: str
-    subject: str
+    caller: Caller
+    form: Form
+    version: weakref.ref[Update]
     status: str
     headers: tuple[tuple[str, str], ...]
-    body: tuple[bytes, ...]
+    is_compressed: bool
     counts: bool
     seconds: Any
     """The histogram of this route and status."""
+    known_until: float
+
+    @property
+    def tenant_id(self) -> str:
+        return self.caller.tenant_id
+
+    @property
+    def subject(self) -> str:
+        return self.caller.subject
+
+    @property
+    def outlives_its_lease(self) -> bool:
+        """Whether the token holds as long as the answer may be repeated."""
+        return self.caller.expires_at - time.time() > LEASE_S
+
+    def body(self) -> Sequence[bytes] | None:
+        """None when what it was made of is not held any more."""
+        update = self.version()
+        if update is None:
+            return None
+        if not _REPEATED[self.status]:
+            return ()
+        return (update.compressed if self.is_compressed else update.body,)
 
 
 class Repeats:
@@ -58,6 +92,7 @@ class Repeats:
         app: WSGIApplication,
         leases: Leases[Answer],
         limiter: Limiter,
+        confirmation: Confirmation,
         *,
         is_draining: Callable[[], bool],
         seconds: Histogram,
@@ -66,9 +101,11 @@ class Repeats:
         self._app = app
         self._leases = leases
         self._limiter = limiter
+        self._confirmation = confirmation
         self._is_draining = is_draining
         self._seconds = seconds
-        self._repeated = reads.labels("repeated")
+        self._repeated, self._confirmed = reads.labels("repeated"), reads.labels("confirmed")
+        self._known: OrderedDict[tuple[Any, ...], Answer] = OrderedDict()
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         let_others_have_their_turn()
@@ -76,21 +113,48 @@ class Repeats:
         if question is None or self._is_draining():
             return self._app(environ, start_response)
         began = time.perf_counter()
+        for find, count in ((self._hold, self._repeated), (self._confirm, self._confirmed)):
+            answer, allowance = find(question)
+            if answer is not None and (body := answer.body()) is not None:
+                count.inc()
+                self._say(answer, allowance, environ["PATH_INFO"], began, start_response)
+                return body
+        return self._whole_way(question, environ, start_response)
+
+    def _hold(self, question: tuple[Any, ...]) -> tuple[Answer | None, Allowance | None]:
+        """The answer that holds for a moment."""
         answer = self._leases.find(question)
-        allowance = None
-        if answer is not None and answer.counts:
-            allowance = self._limiter.hit_here(answer)
-            if allowance is None:
-                answer = None
-        if answer is None:
-            return self._whole_way(question, environ, start_response)
+        if answer is None or not answer.counts:
+            return answer, None
+        allowance = self._limiter.hit_here(answer)
+        return (None, None) if allowance is None else (answer, allowance)
+
+    def _confirm(self, question: tuple[Any, ...]) -> tuple[Answer | None, Allowance | None]:
+        """The answer that was given before, if it still holds."""
+        answer, asked_at = self._known.get(question), time.monotonic()
+        update = None if answer is None else answer.version()
+        if answer is None or update is None or asked_at > answer.known_until or not answer.outlives_its_lease:
+            return None, None
+        standing = self._confirmation.ask(Grounds(answer.caller, answer.form, update), counts=answer.counts)
+        if standing is None:
+            return None, None
+        self._leases.keep(question, answer, answer.tenant_id, asked_at=asked_at)
+        return answer, standing.allowance
+
+    def _say(
+        self,
+        answer: Answer,
+        allowance: Allowance | None,
+        path: str,
+        began: float,
+        start_response: StartResponse,
+    ) -> None:
         request_id = new_request_id()
         headers = [*answer.headers, ("X-Request-ID", request_id)]
         if allowance is not None:
             headers += rate_headers(allowance).items()
         start_response(answer.status, headers)
         elapsed_s = time.perf_counter() - began
-        self._repeated.inc()
         answer.seconds.observe(elapsed_s)
         write_line(
             __name__,
@@ -98,11 +162,10 @@ class Repeats:
             request_id=request_id,
             tenant_id=answer.tenant_id,
             method="GET",
-            path=environ["PATH_INFO"],
+            path=path,
             status=int(answer.status[:3]),
             ms=round(elapsed_s * 1000, 2),
         )
-        return answer.body
 
     def _whole_way(
         self, question: tuple[Any, ...], environ: dict[str, Any], start_response: StartResponse
@@ -115,18 +178,31 @@ class Repeats:
             return start_response(status, headers, exc_info)
 
         body = self._app(environ, note)
-        caller = environ.get(CALLER)
-        if caller is None or len(started) != 1 or started[0][0] not in _REPEATED:
+        grounds: Grounds | None = environ.get(GROUNDS)
+        if grounds is None or len(started) != 1 or started[0][0] not in _REPEATED:
             return body
         status, headers = started[0]
-        whole = tuple(body)
-        if close := getattr(body, "close", None):
-            close()
-        kept = tuple((name, value) for name, value in headers if name not in _PER_REQUEST)
-        seconds = self._seconds.labels(environ["PATH_INFO"], status[:3])
-        answer = Answer(caller.tenant_id, caller.subject, status, kept, whole, _REPEATED[status], seconds)
-        self._leases.keep(question, answer, caller.tenant_id, asked_at=asked_at)
-        return whole
+        answer = Answer(
+            caller=grounds.caller,
+            form=grounds.form,
+            version=weakref.ref(grounds.update),
+            status=status,
+            headers=tuple((name, value) for name, value in headers if name not in _PER_REQUEST),
+            is_compressed=("Content-Encoding", "gzip") in headers,
+            counts=_REPEATED[status],
+            seconds=self._seconds.labels(environ["PATH_INFO"], status[:3]),
+            known_until=asked_at + KNOWN_FOR_S,
+        )
+        if answer.outlives_its_lease:
+            self._leases.keep(question, answer, answer.tenant_id, asked_at=asked_at)
+            self._remember(question, answer)
+        return body
+
+    def _remember(self, question: tuple[Any, ...], answer: Answer) -> None:
+        self._known[question] = answer
+        self._known.move_to_end(question)
+        if len(self._known) > MOST_KNOWN:
+            self._known.popitem(last=False)
 
 
 def _question(environ: Mapping[str, Any]) -> tuple[Any, ...] | None:

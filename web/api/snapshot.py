@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from flask import Flask, Response, g, request
@@ -11,12 +10,11 @@ from prometheus_client import Counter
 from shared.errors import DaybookError, StoreUnavailable
 from web.access.auth import Auth
 from web.access.limits import Limiter
-from web.api.repeats import CALLER
+from web.api.grounds import GROUNDS, Grounds
 from web.http.encodings import put_body
 from web.http.problems import NotFound, Unavailable
 from web.http.requests import query
 from web.live.held import Gone
-from web.live.leases import LEASE_S
 from web.live.mailbox import Form, Update
 from web.live.snapshot_reader import Snapshot
 from web.live.snapshots import Snapshots
@@ -42,18 +40,19 @@ class SnapshotFinder:
             if found is None:
                 found = self._ask_for_first(tenant_id)
         except StoreUnavailable:
-            held = _in_form(self._snapshots.held(tenant_id), form)
-            if held is None:
+            held = self._snapshots.held(tenant_id)
+            update = None if held is None else held.in_form(form)
+            if update is None:
                 raise
             self._reads.labels("memory").inc()
-            return held.marked(stale=True)
+            return update.marked(stale=True)
         if isinstance(found, Gone):
             raise NotFound()
         self._reads.labels("store").inc()
-        update = _in_form(found, form)
+        update = self._snapshots.as_served(tenant_id, found, form)
         if update is None:
             raise Unavailable("The snapshot is being computed again.", code="snapshot_pending")
-        return update.marked(stale=self._snapshots.staleness(tenant_id, found).stale)
+        return update
 
     def _ask_for_first(self, tenant_id: str) -> Snapshot | Gone:
         self._reads.labels("missing").inc()
@@ -62,12 +61,6 @@ class SnapshotFinder:
         if found is None:
             raise Unavailable("The first snapshot is being computed.", code="snapshot_pending")
         return found
-
-
-def _in_form(snapshot: Snapshot | None, form: Form) -> Update | None:
-    if snapshot is None:
-        return None
-    return snapshot.update if form == "snapshot" else snapshot.overview
 
 
 def register(app: Flask, *, finder: SnapshotFinder, auth: Auth, limiter: Limiter, reads: Counter) -> None:
@@ -81,14 +74,13 @@ def register(app: Flask, *, finder: SnapshotFinder, auth: Auth, limiter: Limiter
         def view() -> Response:
             query(request)
             caller = auth.authenticate(request)
-            if caller.expires_at - time.time() > LEASE_S:
-                request.environ[CALLER] = caller
             try:
                 update = finder.find(caller.tenant_id, form).through(caller.view)
             except DaybookError:
                 # Of all answers these cost most: a tenant that is not there is looked for in the database.
                 g.allowance = limiter.hit("requests", caller)
                 raise
+            request.environ[GROUNDS] = Grounds(caller, form, update)
             if request.if_none_match.contains_weak(update.etag):
                 # A 304 counts no request.
                 reads.labels("not_modified").inc()

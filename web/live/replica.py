@@ -111,6 +111,21 @@ class Replica(Generic[T]):
             self._keep_idle(held)
         return found if found is None or isinstance(found, Gone) else held.value
 
+    def confirm(self, tenant_id: str, confirmed: Callable[[T], T | None], *, asked_at: float) -> T | None:
+        """What is held, where an answer of the store confirms that it is the newest; else None.
+
+        `confirmed`: Reader.confirm of what is held, by that answer, which was asked for at that moment of time.monotonic().
+        """
+        held = self._held.get(tenant_id)
+        found = None if held is None or held.value is None else confirmed(held.value)
+        self._count(found is not None)
+        if held is None or found is None:
+            return None
+        self._take(held, found, asked_at)
+        if not held.has_clients:
+            self._keep_idle(held)
+        return held.value
+
     def read_soon(self, tenant_ids: Iterable[str]) -> None:
         """Read these tenants as soon as Redis lets us."""
         self._queue.add(tenant_ids)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from shared.store import SnapshotReader, Stored
 from shared.versions import Version
 from web.live.held import GONE, Gone
-from web.live.mailbox import Update
+from web.live.mailbox import Form, Update
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,10 @@ class Snapshot:
     @property
     def version(self) -> Version:
         return self.update.version
+
+    def in_form(self, form: Form) -> Update | None:
+        """That form of it; None where it was not read, or is not there."""
+        return self.update if form == "snapshot" else self.overview
 
     @classmethod
     def of(cls, stored: Stored) -> Snapshot | Gone | None:
@@ -58,6 +62,10 @@ class StoreReader:
 
     def confirm(self, tenant_id: str, held: Snapshot) -> Snapshot | None:
         (facts,) = self._reader.read_many([tenant_id], snapshot=False, overview=False)
+        return self.confirmed(held, facts)
+
+    def confirmed(self, held: Snapshot, facts: Stored) -> Snapshot | None:
+        """The same by facts that were read already."""
         has_overview = held.overview is not None and held.overview.version == facts.version
         is_same = has_overview and held.version == facts.version
         is_as_old = held.overview_as_of_ms == held.facts.as_of_ms == facts.as_of_ms

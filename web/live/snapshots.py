@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import gevent
 import structlog
 from prometheus_client import Counter
+from redis.client import Pipeline
 
 from shared.errors import DaybookError
 from shared.notices import Notice
@@ -19,7 +20,7 @@ from shared.views import View
 from web.live.freshness import FRESH, Freshness, Reason, Staleness
 from web.live.held import Gone, Held
 from web.live.looking import Looking
-from web.live.mailbox import Mailbox, Update
+from web.live.mailbox import Form, Mailbox, Update
 from web.live.replica import Replica
 from web.live.snapshot_reader import Snapshot, StoreReader
 from web.live.stages import Stages
@@ -92,8 +93,10 @@ class Snapshots:
         self._notices = notices
         self._stages = stages
         self._audiences: dict[str, Audience] = {}
+        self._reader = reader
+        self._store = StoreReader(reader)
         self._replica = Replica(
-            StoreReader(reader),
+            self._store,
             circuit,
             on_read=self._on_read,
             on_lost=lambda tenant_id, seen: gevent.spawn(self._mend, tenant_id, seen),
@@ -130,10 +133,25 @@ class Snapshots:
             self._looking.look_again(tenant_id)
         return found
 
+    def ask(self, pipe: Pipeline, tenant_id: str) -> None:
+        """Have `pipe` ask whether what is held is the newest; its answer is for `confirm`."""
+        self._looking.look(tenant_id)
+        self._reader.ask(pipe, tenant_id)
+
+    def confirm(self, tenant_id: str, answer: Sequence[bytes | None], *, asked_at: float) -> Snapshot | None:
+        """What is held, if that answer says that it is the newest; else `newest` has to be asked."""
+        facts = self._reader.told(tenant_id, answer)
+        return self._replica.confirm(tenant_id, lambda held: self._store.confirmed(held, facts), asked_at=asked_at)
+
     def held(self, tenant_id: str) -> Snapshot | None:
         """What this process has of it, for when the store cannot be asked."""
         held = self._replica.held(tenant_id)
         return held.value if held is not None else None
+
+    def as_served(self, tenant_id: str, snapshot: Snapshot, form: Form) -> Update | None:
+        """That form of the tenant's snapshot, marked as fresh or stale; None where it was not read, or is not there."""
+        update = snapshot.in_form(form)
+        return None if update is None else update.marked(stale=self.staleness(tenant_id, snapshot).stale)
 
     def staleness(self, tenant_id: str, snapshot: Snapshot) -> Staleness:
         """Whether this snapshot of the tenant can be trusted, and if not, why."""

@@ -41,7 +41,8 @@ class Metrics:
         )
         self.snapshot_reads = Counter(
             "dashboard_snapshot_reads_total",
-            "Snapshots over REST, by where they came from: store, memory (Redis away), repeated, not_modified, missing",
+            "Snapshots over REST, by where they came from: store, memory (Redis away), repeated, confirmed, not_modified,"
+            " missing",
             ["source"],
             registry=self.registry,
         )

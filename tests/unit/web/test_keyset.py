@@ -110,11 +110,35 @@ def test_known_keys_work_while_the_address_is_down(issuer: Issuer, monkeypatch: 
     issuer.down = True
     monkeypatch.setattr(keyset, "LIFETIME_S", 0.0)
     monkeypatch.setattr(keyset, "FETCH_PAUSE_S", 0.0)
+    monkeypatch.setattr("web.access.tokens.VERIFIED_FOR_S", -1.0)
     for _ in range(3):
         assert tokens.verify(good)
     issuer.add("second")
     with pytest.raises(TokenInvalid):
         tokens.verify(issuer.token("second"))
+
+
+def test_a_key_that_is_withdrawn_is_refused_once_what_it_verified_is_looked_at_again(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issuer.add("second")
+    tokens = checker(issuer)
+    good = issuer.token("second")
+    tokens.verify(good)
+    del issuer.keys["second"]
+    monkeypatch.setattr(keyset, "LIFETIME_S", 0.0)
+    monkeypatch.setattr(keyset, "FETCH_PAUSE_S", 0.0)
+    assert tokens.verify(good)
+    monkeypatch.setattr("web.access.tokens.VERIFIED_FOR_S", -1.0)
+
+    def is_refused() -> bool:
+        try:
+            tokens.verify(good)
+        except TokenInvalid:
+            return True
+        return False
+
+    assert eventually(is_refused)
 
 
 def test_a_rotated_key_is_found_after_the_pause(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:

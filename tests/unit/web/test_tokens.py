@@ -54,6 +54,16 @@ def test_the_tenant_is_the_tenant_id_claim_else_the_subject() -> None:
     assert (caller.tenant_id, caller.subject, caller.token_id) == ("business", "person", "id-1")
 
 
+def test_what_was_verified_is_believed_until_it_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+    known, text = tokens(), signed(GOOD_HEADER, GOOD_CLAIMS)
+    assert known.verify(text) is known.verify(text)
+    with pytest.raises(TokenInvalid):
+        known.verify(text[:-4] + "AAAA")
+    monkeypatch.setattr(time, "time", lambda: float(NOW + 86_400))
+    with pytest.raises(TokenExpired):
+        known.verify(text)
+
+
 def test_a_caller_knows_when_the_token_expires() -> None:
     assert tokens().verify(signed(GOOD_HEADER, GOOD_CLAIMS)).expires_at == NOW + 86_400
 
