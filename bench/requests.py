@@ -3,8 +3,9 @@
     python -m bench.requests [--seconds 8] [--pairs 3]
 
 Needs wrk (Debian: apt-get install wrk). One web process each, keep-alive, the snapshot of a tenant with 500 documents; the
-two take turns, and the ratio is the median of the pairs. Also the same question answered by gzip and by 304, and how long
-answers take at a steady rate below what the server can do.
+two take turns, and the ratio is the median of the pairs. Also the same question answered by gzip and by 304; questions of
+thousands of people, each of whom asks again after a second or more; and how long answers take at a steady rate below what
+the server can do.
 """
 
 from __future__ import annotations
@@ -23,12 +24,24 @@ from bench.paced import paced
 from cli.local.embedded import free_port
 from tests.servers import eventually
 from tests.stack import Stack
-from tests.tokens import bearer
+from tests.tokens import bearer, token
 
 TENANT = "volume-00001"
 PATH = "/api/dashboard/realtime/aggregate/"
 CONNECTIONS = (1, 16, 64)
 STEADY_CONNECTIONS, STEADY_RATE = 16, 400  # requests a second, far below what the server can do
+# More than are answered within a second, for which an answer may be repeated.
+PEOPLE = 4000
+TAKE_TURNS = """
+local number = 0
+local tokens = {}
+for line in io.lines("%s") do tokens[#tokens + 1] = "Bearer " .. line end
+request = function()
+  number = number %% #tokens + 1
+  wrk.headers["Authorization"] = tokens[number]
+  return wrk.format()
+end
+"""
 _UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
 
@@ -50,6 +63,14 @@ def wrk(
     return {"rate": float(rate[1]), **found}
 
 
+def taking_turns(folder: Path, tokens: Sequence[str]) -> Path:
+    """A script for wrk that asks with each of the tokens in turn."""
+    listed, script = folder / "tokens", folder / "turns.lua"
+    listed.write_text("\n".join(tokens))
+    script.write_text(TAKE_TURNS % listed)
+    return script
+
+
 def start_constant(stack: Stack, body: bytes) -> str:
     """A view that returns `body`, under the product's own gunicorn configuration; its address."""
     port, file = free_port(), stack.root / "constant.json"
@@ -66,6 +87,24 @@ def start_constant(stack: Stack, body: bytes) -> str:
 
     eventually(answers, within_s=20)
     return url
+
+
+def ask_again(stack: Stack, constant: str, seconds: int, pairs: int) -> None:
+    """Each of many people in turn, who have asked before, beside the constant."""
+    people = taking_turns(stack.root, [token(f"person-{n}", tenant_id=TENANT, jti=f"token-{n}") for n in range(PEOPLE)])
+    # The first time each of them goes the whole way.
+    wrk(stack.url + PATH, {}, CONNECTIONS[-1], PEOPLE // 200, people)
+    for connections in CONNECTIONS:
+        ours, theirs = [], []
+        for _ in range(pairs):
+            ours.append(wrk(stack.url + PATH, {}, connections, seconds, people))
+            theirs.append(wrk(constant, {}, connections, seconds))
+        ratios = [one["rate"] / other["rate"] for one, other in zip(ours, theirs, strict=True)]
+        print(f"{PEOPLE:,} people who ask again, {connections} connections ({load_note()}):")
+        report("snapshot", ours)
+        print(
+            f"  snapshot ÷ constant: {statistics.median(ratios):.2f} ({', '.join(f'{ratio:.2f}' for ratio in ratios)})"
+        )
 
 
 def report(what: str, found: Sequence[Mapping[str, float]]) -> None:
@@ -104,6 +143,7 @@ def main() -> None:
         print(f"snapshot of {len(first.content):,} bytes")
         for connections in CONNECTIONS:
             compare(urls, connections, options.seconds, options.pairs)
+        ask_again(stack, constant, options.seconds, options.pairs)
         print(f"{STEADY_RATE} requests a second over {STEADY_CONNECTIONS} connections ({load_note()}):")
         for name in ("constant", "snapshot"):
             steady = [

@@ -81,6 +81,7 @@ def create_app(settings: Settings) -> Flask:
             snapshots=services.snapshots,
             limiter=services.limiter,
         ),
+        known_for_s=services.auth.believed_for_s,
         is_draining=services.hub.is_draining,
         seconds=services.metrics.request_seconds,
         reads=services.metrics.snapshot_reads,

@@ -20,24 +20,13 @@ from pathlib import Path
 from bench.clients import Client, connect_all
 from bench.machine import load_note, percentile
 from bench.peers.contestants import PATH, PEERS, Contestant, daybook, install, peer, remember
-from bench.requests import wrk
+from bench.requests import taking_turns, wrk
 from bench.sockets import TENANTS
 from cli.local.embedded import Valkey, free_port
 from tests.tokens import bearer, token
 
 CONNECTIONS = (1, 16)
 TOKENS = 20_000  # more than anybody answers within a second, for which Daybook may repeat an answer
-TAKE_TURNS = """
-local number = 0
-local tokens = {}
-for line in io.lines("%s") do tokens[#tokens + 1] = "Bearer " .. line end
-request = function()
-  number = number %% #tokens + 1
-  wrk.headers["Authorization"] = tokens[number]
-  return wrk.format()
-end
-"""
-
 Figures = dict[str, list[float]]
 
 
@@ -124,9 +113,7 @@ def main() -> None:
     options = parser.parse_args()
     install()
     with tempfile.TemporaryDirectory(prefix="daybook-bench-") as folder, ExitStack() as running:
-        script, tokens = Path(folder) / "turns.lua", Path(folder) / "tokens"
-        tokens.write_text("\n".join(token(TENANTS[n % len(TENANTS)], jti=str(n)) for n in range(TOKENS)))
-        script.write_text(TAKE_TURNS % tokens)
+        script = taking_turns(Path(folder), [token(TENANTS[n % len(TENANTS)], jti=str(n)) for n in range(TOKENS)])
         valkey = Valkey(data_dir=Path(folder) / "valkey", port=free_port())
         valkey.start()
         running.callback(valkey.stop)

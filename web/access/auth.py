@@ -116,6 +116,11 @@ class Auth:
             self._not_revoked_until.clear()
         self._not_revoked_until[caller.token_id] = asked_at + _REVOCATION_KNOWN_FOR_S
 
+    @property
+    def believed_for_s(self) -> float:
+        """How long a token is believed that was verified, if it neither expires nor is revoked before."""
+        return self._tokens.believed_for_s
+
     def revoked(self, token_ids: Sequence[str]) -> list[str]:
         """Those of these token ids that are revoked now; raises StoreUnavailable."""
         with self._circuit.guard():

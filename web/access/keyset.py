@@ -15,7 +15,7 @@ log = structlog.get_logger()
 # One fetch in this time at most, whether it succeeded or not: unknown key ids must not become a flood.
 FETCH_PAUSE_S = 30.0
 # A key that was withdrawn is forgotten after this time, provided that the address answers; what was verified with it before
-# is believed for VERIFIED_FOR_S of web/access/tokens.py.
+# is believed for BELIEVED_FOR_S of web/access/tokens.py.
 LIFETIME_S = 300.0
 TIMEOUT_S = 2.0
 

@@ -35,8 +35,8 @@ from web.access.keyset import KeySet
 from web.http.problems import TokenExpired, TokenInvalid, UnknownView
 
 LEEWAY_S = 30
-# What a token said holds until it expires; but the keys that it was verified with may be withdrawn.
-VERIFIED_FOR_S = 60.0
+# What a token said holds until it expires; but published keys may be withdrawn.
+BELIEVED_FOR_S = 60.0
 _MOST_VERIFIED = 10_000
 _LATEST_S = 253_402_300_800  # the year 10000: beyond it a lifetime is a mistake or an attack
 _SEGMENT = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
@@ -90,13 +90,18 @@ class Tokens:
         digest = sha256(token.encode(errors="surrogatepass")).digest()
         caller, verified_at = self._verified.get(digest, (None, 0.0))
         now = time.monotonic()
-        if caller is None or now - verified_at > VERIFIED_FOR_S:
+        if caller is None or now - verified_at > self.believed_for_s:
             caller = self._verify(token)
             if len(self._verified) >= _MOST_VERIFIED:
                 self._verified.clear()
             self._verified[digest] = (caller, now)
         _check_expiry(caller.expires_at)
         return caller
+
+    @property
+    def believed_for_s(self) -> float:
+        """How long a token is believed that was verified, if it does not expire before."""
+        return math.inf if self._keys is None else BELIEVED_FOR_S
 
     def _verify(self, token: str) -> Caller:
         header, claims = _opened(token)

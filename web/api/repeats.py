@@ -19,7 +19,7 @@ from prometheus_client import Counter, Histogram
 
 from shared.logs import write_line
 from web.access.limits import Limiter
-from web.access.tokens import VERIFIED_FOR_S, Caller
+from web.access.tokens import Caller
 from web.api.grounds import GROUNDS, Confirmation, Grounds
 from web.http.problems import Allowance, new_request_id, rate_headers
 from web.http.turns import let_others_have_their_turn
@@ -40,8 +40,6 @@ _REPEATED = {"200 OK": True, "304 NOT MODIFIED": False}
 _PER_REQUEST = frozenset({"X-Request-ID", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"})
 
 
-# What was answered the whole way is confirmed for so long; then everything of the token is looked at again.
-KNOWN_FOR_S = VERIFIED_FOR_S
 MOST_KNOWN = 5_000
 
 
@@ -94,14 +92,17 @@ class Repeats:
         limiter: Limiter,
         confirmation: Confirmation,
         *,
+        known_for_s: float,
         is_draining: Callable[[], bool],
         seconds: Histogram,
         reads: Counter,
     ) -> None:
+        """`known_for_s`: what was answered the whole way may be confirmed for so long, while the token has not expired."""
         self._app = app
         self._leases = leases
         self._limiter = limiter
         self._confirmation = confirmation
+        self._known_for_s = known_for_s
         self._is_draining = is_draining
         self._seconds = seconds
         self._repeated, self._confirmed = reads.labels("repeated"), reads.labels("confirmed")
@@ -139,6 +140,7 @@ class Repeats:
         if standing is None:
             return None, None
         self._leases.keep(question, answer, answer.tenant_id, asked_at=asked_at)
+        self._remember(question, answer)
         return answer, standing.allowance
 
     def _say(
@@ -191,7 +193,7 @@ class Repeats:
             is_compressed=("Content-Encoding", "gzip") in headers,
             counts=_REPEATED[status],
             seconds=self._seconds.labels(environ["PATH_INFO"], status[:3]),
-            known_until=asked_at + KNOWN_FOR_S,
+            known_until=asked_at + self._known_for_s,
         )
         if answer.outlives_its_lease:
             self._leases.keep(question, answer, answer.tenant_id, asked_at=asked_at)

@@ -110,7 +110,7 @@ def test_known_keys_work_while_the_address_is_down(issuer: Issuer, monkeypatch: 
     issuer.down = True
     monkeypatch.setattr(keyset, "LIFETIME_S", 0.0)
     monkeypatch.setattr(keyset, "FETCH_PAUSE_S", 0.0)
-    monkeypatch.setattr("web.access.tokens.VERIFIED_FOR_S", -1.0)
+    monkeypatch.setattr("web.access.tokens.BELIEVED_FOR_S", -1.0)
     for _ in range(3):
         assert tokens.verify(good)
     issuer.add("second")
@@ -129,7 +129,7 @@ def test_a_key_that_is_withdrawn_is_refused_once_what_it_verified_is_looked_at_a
     monkeypatch.setattr(keyset, "LIFETIME_S", 0.0)
     monkeypatch.setattr(keyset, "FETCH_PAUSE_S", 0.0)
     assert tokens.verify(good)
-    monkeypatch.setattr("web.access.tokens.VERIFIED_FOR_S", -1.0)
+    monkeypatch.setattr("web.access.tokens.BELIEVED_FOR_S", -1.0)
 
     def is_refused() -> bool:
         try:
