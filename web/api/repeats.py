@@ -38,15 +38,17 @@ _UNUSUAL = ("HTTP_TRANSFER_ENCODING", "CONTENT_LENGTH", "HTTP_X_REQUEST_ID", "HT
 _REPEATED = {"200 OK": True, "304 NOT MODIFIED": False}
 # Made anew for each answer.
 _PER_REQUEST = frozenset({"X-Request-ID", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"})
-
-
+# Some 2.4 kB each, with what is known of the token and its rate.
 MOST_KNOWN = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer that may be given again, as long as what it was made of is held; one that counts takes something of the
-    tenant's rate."""
+    """One answer that may be given again, as long as what it was made of is held.
+
+    counts: it takes something of the tenant's rate. seconds: the histogram of this route and status. known_until: by
+    time.monotonic().
+    """
 
     caller: Caller
     form: Form
@@ -56,7 +58,6 @@ class Answer:
     is_compressed: bool
     counts: bool
     seconds: Any
-    """The histogram of this route and status."""
     known_until: float
 
     @property
