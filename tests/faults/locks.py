@@ -41,15 +41,3 @@ def waiting(stack: Stack, table: str = LATE_TABLE, *, asking: str = "%") -> list
 def somebody_waits(stack: Stack, table: str = LATE_TABLE, *, count: int = 1, asking: str = "%") -> None:
     """Returns when as many computations are held."""
     eventually(lambda: len(waiting(stack, table, asking=asking)) >= count)
-
-
-def is_idle(stack: Stack) -> bool:
-    """Whether the workers have nothing to do, and nothing waits for them: what is taken up next is what is asked next."""
-    celery = f"{stack.keys.prefix}:celery:"
-    return not stack.redis.exists(*(celery + name for name in ("commands", "changes", "unacked")))
-
-
-def taken_up(stack: Stack, task_id: str) -> None:
-    """Returns when a worker is in the middle of the task."""
-    eventually(lambda: stack.redis.exists(stack.keys.attempts(task_id)))
-    somebody_waits(stack)

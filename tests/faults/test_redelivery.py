@@ -13,7 +13,7 @@ import pytest
 from cli.local.procfile import read_procfile
 from shared.broker import VISIBILITY_TIMEOUT_S
 from tests.faults.conftest import LONG, Measured
-from tests.faults.locks import is_idle, locked, taken_up
+from tests.faults.locks import locked, somebody_waits
 from tests.faults.watch import Watch
 from tests.servers import PROJECT, eventually
 from tests.stack import Stack
@@ -41,6 +41,18 @@ def command(stack: Stack, tenant_id: str) -> str:
     task_id = str(uuid.uuid4())
     stack.celery.send_task("dashboard.recalculate", args=[[tenant_id]], task_id=task_id, queue="commands")
     return task_id
+
+
+def is_idle(stack: Stack) -> bool:
+    """Whether the workers have nothing to do, and nothing waits for them: what is taken up next is what is asked next."""
+    celery = f"{stack.keys.prefix}:celery:"
+    return not stack.redis.exists(*(celery + name for name in ("commands", "changes", "unacked")))
+
+
+def taken_up(stack: Stack, task_id: str) -> None:
+    """Returns when a worker is in the middle of the task."""
+    eventually(lambda: stack.redis.exists(stack.keys.attempts(task_id)))
+    somebody_waits(stack)
 
 
 def result(stack: Stack, task_id: str) -> Any:

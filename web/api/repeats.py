@@ -70,8 +70,8 @@ class Answer:
 
     @property
     def outlives_its_lease(self) -> bool:
-        """Whether the token holds as long as the answer may be repeated."""
-        return self.caller.expires_at - time.time() > LEASE_S
+        """Whether the token holds now, and as long as the answer may be repeated."""
+        return self.caller.valid_from <= time.time() < self.caller.expires_at - LEASE_S
 
     def body(self) -> Sequence[bytes] | None:
         """None when what it was made of is not held any more."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import time
-from typing import Any
+from datetime import datetime, timedelta, tzinfo
+from typing import Any, Self
 
 import jwt
 import pytest
@@ -61,6 +62,20 @@ def test_what_was_verified_is_believed_until_it_expires(monkeypatch: pytest.Monk
         known.verify(text[:-4] + "AAAA")
     monkeypatch.setattr(time, "time", lambda: float(NOW + 86_400))
     with pytest.raises(TokenExpired):
+        known.verify(text)
+
+
+def test_what_was_verified_is_looked_at_again_by_a_clock_that_is_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    class SetBack(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) - timedelta(hours=1)
+
+    known, text = tokens(), signed(GOOD_HEADER, GOOD_CLAIMS)
+    known.verify(text)
+    monkeypatch.setattr(time, "time", lambda: NOW - 3600.0)
+    monkeypatch.setattr("jwt.api_jwt.datetime", SetBack)
+    with pytest.raises(TokenInvalid):
         known.verify(text)
 
 
