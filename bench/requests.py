@@ -99,17 +99,19 @@ def ask_again(stack: Stack, constant: str, seconds: int, pairs: int) -> None:
         for _ in range(pairs):
             ours.append(wrk(stack.url + PATH, {}, connections, seconds, people))
             theirs.append(wrk(constant, {}, connections, seconds))
-        ratios = [one["rate"] / other["rate"] for one, other in zip(ours, theirs, strict=True)]
-        print(f"{PEOPLE:,} people who ask again, {connections} connections ({load_note()}):")
+        print(f"{PEOPLE:,} people who ask again, {connections} connection{'s' * (connections > 1)} ({load_note()}):")
         report("snapshot", ours)
-        print(
-            f"  snapshot ÷ constant: {statistics.median(ratios):.2f} ({', '.join(f'{ratio:.2f}' for ratio in ratios)})"
-        )
+        report_ratio(ours, theirs)
 
 
 def report(what: str, found: Sequence[Mapping[str, float]]) -> None:
     middle = {name: statistics.median(run[name] for run in found) for name in ("rate", "p50", "p99")}
     print(f"  {what:<9} {middle['rate']:7,.0f} requests/s   p50 {middle['p50']:6.2f} ms   p99 {middle['p99']:6.2f} ms")
+
+
+def report_ratio(ours: Sequence[Mapping[str, float]], theirs: Sequence[Mapping[str, float]]) -> None:
+    ratios = [one["rate"] / other["rate"] for one, other in zip(ours, theirs, strict=True)]
+    print(f"  snapshot ÷ constant: {statistics.median(ratios):.2f} ({', '.join(f'{ratio:.2f}' for ratio in ratios)})")
 
 
 def compare(urls: Mapping[str, tuple[str, Mapping[str, str]]], connections: int, seconds: int, pairs: int) -> None:
@@ -121,8 +123,7 @@ def compare(urls: Mapping[str, tuple[str, Mapping[str, str]]], connections: int,
     print(f"{connections} connection{'s' * (connections > 1)} ({load_note()}):")
     for name, runs in found.items():
         report(name, runs)
-    ratios = [ours["rate"] / theirs["rate"] for ours, theirs in zip(found["snapshot"], found["constant"], strict=True)]
-    print(f"  snapshot ÷ constant: {statistics.median(ratios):.2f} ({', '.join(f'{ratio:.2f}' for ratio in ratios)})")
+    report_ratio(found["snapshot"], found["constant"])
 
 
 def main() -> None:

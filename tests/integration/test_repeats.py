@@ -143,6 +143,17 @@ def test_an_answer_that_is_not_confirmed_counts_once(services: Services, keys: K
         assert left == [str(int(left[0]) - number) for number in range(12)]
 
 
+def test_who_is_refused_after_an_answer_was_remembered_counts_once_for_the_person(
+    services: Services, keys: Keys
+) -> None:
+    with WebServer(services.redis_url, keys, env={"DASHBOARD_RATE_REQUESTS": "4/minute"}) as web:
+        web.write("crowded", n=1)
+        headers = bearer("crowded")
+        answers = [get(web, REALTIME, headers).status_code for _ in range(10)]
+        assert answers == [200] * 4 + [429] * 6
+        assert int(web.client.get(f"{keys.limits}:requests-of:7:crowded:crowded") or 0) == 10
+
+
 def test_every_repeated_answer_counts(services: Services, keys: Keys) -> None:
     with WebServer(services.redis_url, keys, env={"DASHBOARD_RATE_REQUESTS": "20/minute"}) as web:
         web.write("counted", n=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import redis
@@ -84,7 +84,10 @@ class _Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """One that is to be counted: by which meters, what is told of each window with it, and how Redis is asked."""
+    """One that is to be counted: by which meters, what is told of each window with it, and how Redis is asked.
+
+    counted: the meters that it was counted by, once Redis has answered: none behind the first that is over its limit.
+    """
 
     kind: Kind
     meters: Sequence[_Meter]
@@ -92,6 +95,7 @@ class Hit:
     taken: Sequence[int]
     keys: list[str]
     arguments: list[int]
+    counted: list[_Meter] = field(default_factory=list)
 
 
 class Limiter:
@@ -148,8 +152,11 @@ class Limiter:
         told: list[tuple[int, Allowance]] = []
         for meter, window, (used, left_ms) in zip(hit.meters, hit.windows, found, strict=True):
             left = meter.rate.amount - used
+            is_counted = not told or told[-1][0] >= 0
+            if is_counted:
+                hit.counted.append(meter)
             if hit.kind == "requests":
-                if told and told[-1][0] < 0 and window is not None:
+                if not is_counted and window is not None:
                     window.left += 1  # the one before was over its limit: here nothing was counted
                 self._settled(meter, left, time.monotonic() + left_ms / 1000)
             told.append((left, Allowance(limit=meter.rate.amount, remaining=max(0, left), reset_s=left_ms / 1000)))
@@ -166,7 +173,7 @@ class Limiter:
 
     def take_back(self, hit: Hit) -> None:
         """What was counted is going to be counted again."""
-        for meter in hit.meters:
+        for meter in hit.counted:
             if (window := self._open.get(meter.name)) is not None:
                 window.left += 1
                 window.unsettled -= 1

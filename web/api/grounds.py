@@ -66,15 +66,17 @@ class Confirmation:
             if hit is not None:
                 self._limiter.lost(hit)
             return None
+        standing: Standing | None
         try:
-            allowance = None if hit is None else self._limiter.told(hit, others[-1])
+            standing = Standing() if hit is None else Standing(self._limiter.told(hit, others[-1]))
         except TooMany:
-            return None
+            standing = None
         if self._is_refused(caller, revocation, others, asked_at) or not self._is_newest(grounds, state, asked_at):
-            if hit is not None:
-                self._limiter.take_back(hit)
-            return None
-        return Standing(allowance)
+            standing = None
+        if standing is None and hit is not None:
+            # The whole way counts it.
+            self._limiter.take_back(hit)
+        return standing
 
     def _is_refused(self, caller: Caller, revocation: str | None, found: list[object], asked_at: float) -> bool:
         if revocation is None:

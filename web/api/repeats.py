@@ -126,7 +126,7 @@ class Repeats:
     def _hold(self, question: tuple[Any, ...]) -> tuple[Answer | None, Allowance | None]:
         """The answer that holds for a moment."""
         answer = self._leases.find(question)
-        if answer is None or not answer.counts:
+        if answer is None or answer.version() is None or not answer.counts:
             return answer, None
         allowance = self._limiter.hit_here(answer)
         return (None, None) if allowance is None else (answer, allowance)

@@ -52,6 +52,7 @@ class StoreReader:
 
     def __init__(self, reader: SnapshotReader) -> None:
         self._reader = reader
+        self.ask = reader.ask
         self.versions = reader.versions
 
     def read_many(self, tenant_ids: Sequence[str]) -> list[Snapshot | Gone | None]:
@@ -62,19 +63,23 @@ class StoreReader:
 
     def confirm(self, tenant_id: str, held: Snapshot) -> Snapshot | None:
         (facts,) = self._reader.read_many([tenant_id], snapshot=False, overview=False)
-        return self.confirmed(held, facts)
+        return _confirmed(held, facts)
 
-    def confirmed(self, held: Snapshot, facts: Stored) -> Snapshot | None:
-        """The same by facts that were read already."""
-        has_overview = held.overview is not None and held.overview.version == facts.version
-        is_same = has_overview and held.version == facts.version
-        is_as_old = held.overview_as_of_ms == held.facts.as_of_ms == facts.as_of_ms
-        return replace(held, facts=facts) if is_same and is_as_old else None
+    def told(self, tenant_id: str, held: Snapshot, answer: Sequence[bytes | None]) -> Snapshot | None:
+        """`confirm` by the answer to `ask`."""
+        return _confirmed(held, self._reader.told(tenant_id, answer))
 
     def merged(self, before: Snapshot, after: Snapshot) -> Snapshot:
         merged = after if _has_later_overview(before, after) else _with_overview_of(before, after)
         is_same = (before.version, before.update.stored) == (after.version, after.update.stored)
         return replace(merged, update=before.update) if is_same else merged
+
+
+def _confirmed(held: Snapshot, facts: Stored) -> Snapshot | None:
+    has_overview = held.overview is not None and held.overview.version == facts.version
+    is_same = has_overview and held.version == facts.version
+    is_as_old = held.overview_as_of_ms == held.facts.as_of_ms == facts.as_of_ms
+    return replace(held, facts=facts) if is_same and is_as_old else None
 
 
 def _has_later_overview(before: Snapshot, after: Snapshot) -> bool:

@@ -93,7 +93,6 @@ class Snapshots:
         self._notices = notices
         self._stages = stages
         self._audiences: dict[str, Audience] = {}
-        self._reader = reader
         self._store = StoreReader(reader)
         self._replica = Replica(
             self._store,
@@ -136,12 +135,13 @@ class Snapshots:
     def ask(self, pipe: Pipeline, tenant_id: str) -> None:
         """Have `pipe` ask whether what is held is the newest; its answer is for `confirm`."""
         self._looking.look(tenant_id)
-        self._reader.ask(pipe, tenant_id)
+        self._store.ask(pipe, tenant_id)
 
     def confirm(self, tenant_id: str, answer: Sequence[bytes | None], *, asked_at: float) -> Snapshot | None:
         """What is held, if that answer says that it is the newest; else `newest` has to be asked."""
-        facts = self._reader.told(tenant_id, answer)
-        return self._replica.confirm(tenant_id, lambda held: self._store.confirmed(held, facts), asked_at=asked_at)
+        return self._replica.confirm(
+            tenant_id, lambda held: self._store.told(tenant_id, held, answer), asked_at=asked_at
+        )
 
     def held(self, tenant_id: str) -> Snapshot | None:
         """What this process has of it, for when the store cannot be asked."""
